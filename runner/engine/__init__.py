@@ -1,0 +1,1 @@
+"""Runs the graph. It knows rows and stages, and no backend."""

@@ -1,0 +1,163 @@
+"""Drain one stage: workers pull its operations from the journal until none is left."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from runner.engine.interrupt import Stop
+from runner.model.errors import AcdrunError, Exists, LoginNeeded, NoSpace, Stale
+from runner.model.events import Finished, Listener, Problem
+from runner.model.operation import Operation, Outcome, State
+from runner.model.path import show
+from runner.model.stage import Stage
+from runner.model.task import Context, Task
+from runner.remote import retry
+from runner.state.queue import BATCH_OPS, Queue
+
+FLUSH_S = 0.5
+"""Longest time that the end of an operation stays unwritten while others go on."""
+
+_HOPELESS = (LoginNeeded, NoSpace)
+"""What stops a whole stage: the next operation would fail the same way."""
+
+
+class Pulse:
+    """Wakes everyone who waits for something to happen anywhere in the run."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def beat(self) -> None:
+        """Something happened."""
+        self._event.set()
+        self._event = asyncio.Event()
+
+    def coming(self) -> asyncio.Event:
+        """The next beat. Who asks for it before looking around misses none."""
+        return self._event
+
+
+class Drain:
+    """The workers of one stage, the operations they have taken, and the ends not yet written.
+
+    fed: whether another stage that is still going may make more of our operations ready.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        task: Task,
+        ctx: Context,
+        queue: Queue,
+        retries: retry.Retry,
+        stop: Stop,
+        pulse: Pulse,
+        tell: Listener,
+        fed: Callable[[], bool],
+    ) -> None:
+        self._stage, self._task, self._ctx, self._queue = stage, task, ctx, queue
+        self._retries, self._stop, self._pulse, self._tell, self._fed = retries, stop, pulse, tell, fed
+        self._ready: deque[Operation] = deque()
+        self._ended: list[tuple[Operation, Outcome]] = []
+        self._again: list[tuple[Operation, Outcome]] = []
+        self._running = 0
+        self._round = 0
+        self._door = asyncio.Lock()
+        self._flushed = 0.0
+        self._last: AcdrunError | None = None
+        self.hopeless: AcdrunError | None = None
+
+    async def run(self, workers: int) -> None:
+        """Work until nothing is left to take, or the run is stopped."""
+        self._flushed = asyncio.get_running_loop().time()
+        crew = [asyncio.create_task(self._work()) for _ in range(workers)]
+        try:
+            done, _ = await asyncio.wait(crew, return_when=asyncio.FIRST_EXCEPTION)
+            for worker in done:
+                worker.result()
+        finally:
+            for worker in crew:
+                worker.cancel()
+            await asyncio.gather(*crew, return_exceptions=True)
+            await self._flush()
+            await asyncio.to_thread(self._queue.put_back, [op.id for op in self._ready])
+            self._pulse.beat()
+
+    async def _work(self) -> None:
+        with retry.following(self._retries):
+            while (op := await self._next()) is not None:
+                self._running += 1
+                try:
+                    await self._try(op)
+                finally:
+                    self._running -= 1
+                loop_time = asyncio.get_running_loop().time()
+                if len(self._ended) >= BATCH_OPS or loop_time - self._flushed > FLUSH_S:
+                    await self._flush()
+
+    async def _next(self) -> Operation | None:
+        while True:
+            beat = self._pulse.coming()
+            if self._stop.code is not None or self.hopeless is not None:
+                return None
+            if self._ready:
+                return self._ready.popleft()
+            async with self._door:
+                if self._ready:
+                    continue
+                fed = self._fed()  # asked before taking: what is made ready in between is then not missed
+                await self._flush()
+                self._ready += await asyncio.to_thread(self._queue.take, self._stage.id, most_tries=self._round)
+                if self._ready:
+                    continue
+                if not self._running and not fed:
+                    if await self._another_round():
+                        continue
+                    self._pulse.beat()
+                    return None
+            await beat.wait()
+
+    async def _another_round(self) -> bool:
+        """Whole operations are tried again once all others had their turn."""
+        if self._last is None or not await asyncio.to_thread(self._queue.waiting_to_retry, self._stage.id):
+            return False
+        wait_s = self._retries.wait_s(self._last, self._round + 1)
+        if not self._retries.spend(wait_s):
+            await asyncio.to_thread(self._queue.give_up, self._stage.id)
+            return False
+        await self._retries.sleep(wait_s)
+        self._round += 1
+        return True
+
+    async def _try(self, op: Operation) -> None:
+        try:
+            outcome = await self._task.run(op, self._ctx)
+        except AcdrunError as error:
+            self._failed(op, error)
+        else:
+            self._ended.append((op, outcome))
+
+    def _failed(self, op: Operation, error: AcdrunError) -> None:
+        again = error.retry and op.tries + 1 < self._retries.policy.attempts
+        self._last = error
+        state = State.STALE if isinstance(error, Exists | Stale) else State.FAILED
+        outcome = Outcome(state, note=error.message, kind=error.kind, exit=int(error.exit))
+        (self._again if again else self._ended).append((op, outcome))
+        if isinstance(error, _HOPELESS):
+            self.hopeless = error
+        self._tell(Problem(self._stage.pair, self._task.name, show(op.path), error.kind, error.message, again))
+
+    async def _flush(self) -> None:
+        ended, self._ended = self._ended, []
+        again, self._again = self._again, []
+        self._flushed = asyncio.get_running_loop().time()
+        if not ended and not again:
+            return
+        await asyncio.to_thread(
+            self._queue.finish, self._stage.id, [(op.id, o) for op, o in ended], [(op.id, o) for op, o in again]
+        )
+        self._ctx.hashes.flush()
+        self._tell(Finished(self._stage.pair, self._task.name, len(ended), sum(op.size for op, _ in ended)))
+        self._pulse.beat()
+
+

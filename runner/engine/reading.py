@@ -1,0 +1,56 @@
+"""Read a pair: list both sides, match them while they come, write down what they need."""
+
+import asyncio
+from collections.abc import Mapping
+
+from runner.model.errors import AcdrunError, Blocked
+from runner.model.task import Context
+from runner.plan.expand import Expansion
+from runner.plan.match import match
+from runner.state.journal import Draft, Journal
+from runner.tasks.list import Listing
+
+BATCH_ROWS = 1000
+
+
+class Reading(dict[str, AcdrunError | str]):
+    """How the three stages of a reading ended: title of the stage to what went wrong, "" for nothing."""
+
+
+async def read_pair(ctx: Context, stages: Mapping[str, int], journal: Journal) -> Reading:
+    """Fill the journal with the operations of one pair.
+
+    stages: id by title ("list source", "upload", ...) of the pair's stages.
+    The listing of a side with gaps did not succeed, which holds back what needs it whole.
+    """
+    source, destination = Listing(ctx, "source"), Listing(ctx, "destination")
+    expansion = Expansion(ctx, dict(stages), journal)
+    ended = Reading({"list source": "", "list destination": "", "match": ""})
+    try:
+        pairs = match(source.folders_in_order(), destination.folders_in_order())
+        async for ours, theirs in pairs:
+            expansion.feed(ours, theirs)
+            if len(expansion.draft) >= BATCH_ROWS:
+                await _write(expansion, journal)
+        expansion.end()
+    except AcdrunError as error:
+        ended["list source"] = ended["match"] = error
+    await _write(expansion, journal)
+    for listing in (source, destination):
+        listing.tell()
+        title = f"list {listing.side}"
+        unknown = [gap for gap in listing.gaps if not isinstance(gap.error, Blocked)]
+        if unknown and not ended[title]:
+            ended[title] = f"{len(unknown)} part{'s' * (len(unknown) != 1)} of it could not be listed"
+        counts = [("listed", *listing.total), ("folders", listing.folders, 0)]
+        counts += [("excluded", listing.excluded, 0), ("links", listing.links, 0), ("gaps", len(unknown), 0)]
+        await asyncio.to_thread(journal.count, stages[title], counts)
+    counts = [(what, *amount) for what, amount in expansion.counts.items()]
+    await asyncio.to_thread(journal.count, stages["match"], counts)
+    return ended
+
+
+async def _write(expansion: Expansion, journal: Journal) -> None:
+    draft, expansion.draft = expansion.draft, Draft()
+    if draft.paths or len(draft):
+        await asyncio.to_thread(journal.add, draft)

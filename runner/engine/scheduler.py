@@ -1,0 +1,147 @@
+"""Run the stage graph: open stages are worked on, ended ones open or hold the next."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from runner.engine.drain import Drain, Pulse
+from runner.engine.interrupt import Stop
+from runner.engine.reading import read_pair
+from runner.model.errors import AcdrunError, Refused
+from runner.model.events import Listener, StageEnded, StageStarted
+from runner.model.operation import Operation
+from runner.model.stage import Stage
+from runner.model.task import Context
+from runner.remote import retry
+from runner.state.account import Account
+from runner.state.journal import Journal
+from runner.state.queue import Queue
+from runner.tasks import task
+
+MOST_STAGES = 8
+"""Stages worked on at the same time. They are begun in topological order, so none that another one feeds
+on is ever left waiting for a place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """How the commands of a job are run: (job, "before" or "after") to their end."""
+
+    run: Callable[[str, str], Awaitable[None]]
+
+
+class Scheduler:
+    """Drains a journal. Planning and running are the same, but that a plan begins no stage that writes."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        contexts: Mapping[str, Context],
+        hooks: Hooks,
+        stop: Stop,
+        tell: Listener,
+        *,
+        planning: bool,
+    ) -> None:
+        self._journal, self._queue, self._account = journal, Queue(journal), Account(journal)
+        self._contexts, self._hooks, self._stop, self._tell = contexts, hooks, stop, tell
+        self._planning = planning
+        self._stages = {stage.id: stage for stage in journal.stages()}
+        self._feeders: dict[int, set[int]] = {}
+        for binding in journal.bindings():
+            if binding.how in ("each", "parent", "children") and binding.before != binding.after:
+                self._feeders.setdefault(binding.after, set()).add(binding.before)
+        self._retries = {name: retry.Retry(ctx.pair.retry) for name, ctx in contexts.items()}
+        self._pulse = Pulse()
+        self._going: dict[int, asyncio.Task[None]] = {}
+        self._states: dict[int, str] = {}
+
+    async def run(self) -> None:
+        """Work until no stage can be begun. Raises only what is a fault of the program itself."""
+        self._queue.reopen()
+        late = asyncio.create_task(self._stop.late.wait())
+        try:
+            while self._begin():
+                await asyncio.wait({*self._going.values(), late}, return_when=asyncio.FIRST_COMPLETED)
+                if late.done():
+                    return
+                for id_, work in list(self._going.items()):
+                    if work.done():
+                        del self._going[id_]
+                        work.result()
+        finally:
+            late.cancel()
+            for work in self._going.values():
+                work.cancel()
+            await asyncio.gather(late, *self._going.values(), return_exceptions=True)
+
+    def _begin(self) -> bool:
+        """Start what may start; False when nothing goes on and nothing can."""
+        self._states = {id_: standing.state for id_, standing in self._queue.standings().items()}
+        for id_, state in self._states.items():
+            stage = self._stages[id_]
+            begins = state == "open" and id_ not in self._going and stage.task != "list"
+            if not begins or (self._planning and stage.effect == "write"):
+                continue
+            if self._stop.code is not None or len(self._going) >= MOST_STAGES:
+                break
+            self._going[id_] = asyncio.create_task(self._work(stage))
+        return bool(self._going)
+
+    async def _work(self, stage: Stage) -> None:
+        amount = self._account.planned(stage.id)
+        self._tell(StageStarted(stage.pair, stage.task, amount.number, amount.size))
+        if stage.task == "match":
+            await self._read(stage)
+        elif stage.task in ("guard", "hook", "accept"):
+            await self._once(stage)
+        else:
+            await self._drain(stage)
+
+    async def _read(self, stage: Stage) -> None:
+        ids = {s.title: s.id for s in self._stages.values() if s.pair == stage.pair}
+        with retry.following(self._retries[stage.pair]):
+            ended = await read_pair(self._contexts[stage.pair], ids, self._journal)
+        for title, problem in ended.items():
+            if isinstance(problem, AcdrunError):
+                self._settle(ids[title], failure=problem)
+            else:
+                self._settle(ids[title], note=problem)
+
+    async def _once(self, stage: Stage) -> None:
+        """A stage that is one piece of work, and no set of operations."""
+        try:
+            if stage.task == "guard":
+                await task("guard").run(Operation(0, ""), self._contexts[stage.pair])
+            elif stage.task == "hook":
+                await self._hooks.run(stage.job, stage.side)
+            elif refused := self._account.refused(stage.side.split("+")):
+                raise Refused(f"the guard of {refused!r} refused")
+        except AcdrunError as error:
+            self._settle(stage.id, failure=error)
+        else:
+            self._settle(stage.id)
+
+    async def _drain(self, stage: Stage) -> None:
+        work, ctx = task(stage.task), self._contexts[stage.pair]
+        drain = Drain(
+            stage, work, ctx, self._queue, self._retries[stage.pair], self._stop, self._pulse, self._tell,
+            lambda: any(self._states[feeder] in ("waiting", "open") for feeder in self._feeders.get(stage.id, ())),
+        )  # fmt: skip
+        side = ctx.source if work.busy == "source" else ctx.destination
+        amount = self._account.planned(stage.id)
+        if amount.number:
+            await drain.run(min(side.can.concurrency, amount.number))
+        if drain.hopeless is not None:
+            self._queue.hold(stage.id, f"held back: {drain.hopeless.message}")
+        elif self._stop.code is not None and self._account.planned(stage.id).number:
+            return  # stopped early: the stage stays open for the next time
+        self._settle(stage.id)
+
+    def _settle(self, id_: int, *, failure: AcdrunError | None = None, note: str = "") -> None:
+        for ended, state in self._queue.settle(id_, failure=failure, note=note):
+            self._states[ended] = state
+            stage = self._stages[ended]
+            why = str(failure or note) if ended == id_ else ""
+            self._tell(StageEnded(stage.pair, stage.title, state, why))
+        self._pulse.beat()

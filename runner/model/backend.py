@@ -1,0 +1,118 @@
+"""The least a storage service must do. `remote.Remote` builds the rest on top."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, Self
+
+from runner.model.content import Content
+from runner.model.node import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a service can do, as data. The contract holds it to both: a claimed power works, an unclaimed
+    one raises Unsupported.
+
+    checksums: algorithms whose digests its listings carry, best first; () when they carry none.
+    mtime_ns: the finest step of the modification times it keeps for us, in ns; None when it keeps none.
+    folds: names that `path.fold` makes equal cannot stand beside each other.
+    strong: its preconditions are checked by the service in the same step as the write; otherwise they are
+        looked up just before it, and results are marked as weakly guarded.
+    moves, trashes: it has a server-side move, a recoverable removal.
+    concurrency: requests under way at once that suit it.
+    max_size: bytes in one file; max_name: UTF-16 code units in one name; None for no limit.
+    """
+
+    checksums: tuple[str, ...] = ()
+    mtime_ns: int | None = None
+    folds: bool = False
+    strong: bool = False
+    moves: bool = True
+    trashes: bool = True
+    concurrency: int = 4
+    max_size: int | None = None
+    max_name: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a backend may use of the world around it.
+
+    remote: the remote's name, for messages and for its own files; base: the manifest's folder, for
+    relative paths; state: the state directory; run: the run's label, for trash folders and temporary names.
+    """
+
+    remote: str
+    base: Path
+    state: Path
+    run: str
+
+
+class Quota(NamedTuple):
+    """Bytes; None where the service does not say."""
+
+    total: int | None
+    used: int | None
+    free: int | None
+
+
+class Backend(Protocol):
+    """The driver for one kind of storage.
+
+    Paths are relative to the remote's root, "/"-separated, "" for the root itself. `expect` is a
+    precondition on the generation a caller has seen: when the node is no longer that generation, Stale is
+    raised and nothing is changed. A verb that cannot find its path raises NotFound, and only a definite
+    answer of the service does that; one that the service refuses for now raises an error whose `retry` is true.
+    Only one process at a time writes to a scope, but others may write beside us at any time.
+    """
+
+    can: Capabilities
+
+    @classmethod
+    async def open(cls, config: Any, setting: Setting) -> Self:
+        """Make ready to answer; contact nothing that a listing would not contact. `config` is the kind's own model."""
+
+    async def close(self) -> None:
+        """Let go of connections and processes. Safe to call twice."""
+
+    def list(self, folder: str) -> AsyncIterator[Sequence[Node]]:
+        """Yield the children of `folder` in pages, in any order, each once.
+
+        Leaves out what is not the user's: trash, temporary files, nodes that are not complete. An
+        iterator that ends without an error has yielded every child. Raises NotFound, Denied.
+        """
+
+    async def stat(self, path: str) -> Node:
+        """The node as it is now, strictly consistent with finished writes. Raises NotFound."""
+
+    def read(self, path: str, *, expect: str | None = None) -> AsyncIterator[bytes]:
+        """Yield the content. Raises NotFound, Truncated; Changed when it is not, before or after, the
+        generation `expect`, or when it is no file any more."""
+
+    async def put(self, path: str, content: Content, *, expect: str | None) -> Node:
+        """Store the content at `path`, whose folder must exist, and return the node as stored.
+
+        expect: None when nothing may be there (Exists if something is); otherwise the generation that
+            is replaced, which stays recoverable (trash, or a kept version).
+        The path shows the old content or the new, never a part of it, whatever happens on the way. Before
+        publishing, the digest the service reports (where it does) is compared with `content.checksum`:
+        Damaged if they differ, and the old content stays. `content.mtime_ns` is kept where `can.mtime_ns` is not None.
+        Raises Exists, Stale, NotFound (no such folder), NoSpace, Blocked (a name it cannot hold), and
+        whatever `content.chunks()` raises. Unclear when the content may have been stored and only the answer was lost.
+        """
+
+    async def mkdir(self, path: str) -> Node:
+        """Make the folder, whose parent must exist; one that is there already is returned. Exists when a file is there."""
+
+    async def move(self, path: str, to: str, *, expect: str | None = None) -> Node:
+        """Rename on the server; nothing may be at `to` (Exists), but for the node itself in another case."""
+
+    async def trash(self, path: str, *, expect: str | None = None) -> str:
+        """Remove recoverably; return what it takes to bring it back (an id, or a path in the trash).
+
+        A folder goes with all it holds, and only if `expect` is None or the folder is empty.
+        """
+
+    async def quota(self) -> Quota:
+        """How much room there is. Raises Unsupported."""

@@ -1,0 +1,32 @@
+"""What every remote's configuration has in common."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from runner.model.units import Rate
+
+
+class Limits(BaseModel):
+    """How hard a remote may be driven; all jobs that use it share these."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    requests_per_s: float | None = Field(
+        default=None, gt=0, description="Most requests a second, averaged; no limit by default."
+    )
+    concurrency: int | Literal["auto"] = Field(
+        default="auto", description="Most requests under way at once; `auto` takes the backend's own advice."
+    )
+    bandwidth: Rate | None = Field(
+        default=None, description="Most bytes a second in both directions together, such as `20MiB/s`."
+    )
+
+
+class RemoteConfig(BaseModel):
+    """The fields of every kind of remote; each kind adds its own and a `type`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    root: str = Field(default="", description="Folder of the remote below which all paths are taken.")
+    limits: Limits = Field(default=Limits(), description="How hard this remote may be driven.")

@@ -1,0 +1,79 @@
+"""Bytes on their way from one place to another."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+from runner.model.checksum import Checksum, hasher
+from runner.model.errors import Changed
+
+CHUNK = 1 << 20
+"""Most bytes in one piece, so that memory is bounded by pieces and never by files."""
+
+_IN_THREAD = 1 << 18
+"""A piece of this many bytes takes longer to digest (0.4 ms) than a thread takes to answer (0.05 ms)."""
+
+
+class Content:
+    """Bytes that can be sent, and sent again from the start.
+
+    size: how many bytes there will be, as the listing said.
+    mtime_ns: the time to keep with them, in ns since 1970; None when there is none to keep.
+    algorithm: the digest to compute over the bytes that are really sent.
+    source: opens the bytes anew; each call yields them from the first to the last.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        source: Callable[[], AsyncIterator[bytes]],
+        *,
+        mtime_ns: int | None = None,
+        algorithm: str = "md5",
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        self.size = size
+        self.mtime_ns = mtime_ns
+        self.algorithm = algorithm
+        self._source = source
+        self._progress = progress
+        self._checksum: Checksum | None = None
+
+    @classmethod
+    def of(cls, data: bytes, *, mtime_ns: int | None = None, algorithm: str = "md5") -> "Content":
+        """Content that is already in memory."""
+
+        async def whole() -> AsyncIterator[bytes]:
+            if data:
+                yield data
+
+        return cls(len(data), whole, mtime_ns=mtime_ns, algorithm=algorithm)
+
+    @property
+    def checksum(self) -> Checksum:
+        """Of the bytes of the last complete pass; only then is it known."""
+        if self._checksum is None:
+            raise ValueError("the content has not been read to its end yet")
+        return self._checksum
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the bytes from the start, at most CHUNK at a time, and digest them on the way.
+
+        Raises Changed when there turn out to be more or fewer than `size`: a receiver that has not
+        seen the end of this iterator must not publish what it got.
+        """
+        self._checksum = None
+        digest, sent = hasher(self.algorithm), 0
+        async for chunk in self._source():
+            sent += len(chunk)
+            if sent > self.size:
+                raise Changed(f"grew while it was read: more than the {self.size} bytes listed")
+            if len(chunk) >= _IN_THREAD:
+                await asyncio.to_thread(digest.update, chunk)
+            else:
+                digest.update(chunk)
+            yield chunk
+            if self._progress is not None:
+                self._progress(len(chunk))
+        if sent < self.size:
+            raise Changed(f"shrank while it was read: {sent} of the {self.size} bytes listed")
+        self._checksum = Checksum(self.algorithm, digest.hexdigest())

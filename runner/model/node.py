@@ -1,0 +1,52 @@
+"""A node: a file or folder on a remote, as last seen."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from runner.model.checksum import Checksum
+from runner.model.errors import AcdrunError
+
+Kind = Literal["file", "folder", "other"]
+
+
+class Node(NamedTuple):
+    """One entry of a folder.
+
+    name: the last part of its path, as the service stores it.
+    kind: "other" is what can be neither read nor followed: links, sockets, devices, foreign kinds.
+    size: bytes; 0 for anything but a file.
+    mtime_ns: modification time of the content since 1970 in ns; None where the service has none that
+        was ever set by a client.
+    checksum: of the content, when the listing carries one.
+    id: the service's own name for the node, which survives a rename; "" where there is none.
+    generation: the version id, etag or fingerprint of this one stored state. Two states that differ
+        have different generations; it says nothing about order. "" for folders where none exists.
+    """
+
+    name: str
+    kind: Kind
+    size: int = 0
+    mtime_ns: int | None = None
+    checksum: Checksum | None = None
+    id: str = ""
+    generation: str = ""
+
+
+class Gap(NamedTuple):
+    """A part of the tree that could not be listed, so nothing may be concluded about it."""
+
+    path: str
+    error: AcdrunError
+
+
+class Folder(NamedTuple):
+    """One folder of a listing: its path and all its children.
+
+    A listing is an iterator of these in path order of `path`, the root first; a gap means that
+    `nodes` is not the whole truth. excluded: how many children a filter left out, themselves and all below them.
+    """
+
+    path: str
+    nodes: Sequence[Node]
+    gaps: Sequence[Gap] = ()
+    excluded: int = 0

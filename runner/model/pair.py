@@ -1,0 +1,53 @@
+"""A pair as it will be run: every default filled in, every name resolved."""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+
+from runner.model.errors import Place
+from runner.model.node import Node
+from runner.model.policy import ChecksumPolicy, GuardPolicy, RetryPolicy
+
+Mode = Literal["copy", "mirror"]
+
+
+class Location(NamedTuple):
+    """remote: the name of a remote, or "" for the local disk; path: below its root, absolute on the local disk."""
+
+    remote: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.remote}:{self.path}" if self.remote else self.path
+
+
+class Filter(Protocol):
+    """Says which nodes take part. What it leaves out is neither copied nor trashed."""
+
+    digest: str
+    """Changes when the rules do."""
+
+    def admits(self, path: str, node: Node) -> bool:
+        """Does the node at this path (below the pair's root) take part? A folder that does not is not entered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A source, a destination and a mode, with the policies they follow.
+
+    name: the job's name, with "#2" and so on for its further pairs; unique in a manifest.
+    place: where the manifest asks for it.
+    """
+
+    name: str
+    job: str
+    source: Location
+    destination: Location
+    mode: Mode
+    filter: Filter
+    checksum: ChecksumPolicy
+    retry: RetryPolicy
+    guard: GuardPolicy
+    case: Literal["refuse", "rename"]
+    links: Literal["skip", "block"]
+    unreadable: Literal["incomplete", "fail"]
+    place: Place

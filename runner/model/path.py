@@ -1,0 +1,69 @@
+"""Paths on a remote: relative, "/"-separated text, compared by their parts.
+
+The root is "". Names are compared as the service stores them; which names two places cannot tell
+apart is a question of the place's `Capabilities`, not of the path.
+"""
+
+import unicodedata
+
+
+def order(path: str) -> tuple[str, ...]:
+    """The key of path order: "a/b" comes before "a-b", as walking the folders gives it."""
+    return tuple(path.split("/")) if path else ()
+
+
+def join(folder: str, name: str) -> str:
+    """The path of `name` in `folder`; either may be ""."""
+    return f"{folder}/{name}" if folder and name else folder or name
+
+
+def parent(path: str) -> str:
+    """The folder above; "" for a name at the root."""
+    return path.rpartition("/")[0]
+
+
+def name(path: str) -> str:
+    """The last part."""
+    return path.rpartition("/")[2]
+
+
+def depth(path: str) -> int:
+    """How many folders lie above the last part; 0 for the root and for names at it."""
+    return path.count("/")
+
+
+def within(path: str, folder: str) -> bool:
+    """Is `path` that folder, or below it?"""
+    return not folder or path == folder or path.startswith(folder + "/")
+
+
+def fold(name: str) -> str:
+    """The form in which a place that ignores case and composition compares names."""
+    return unicodedata.normalize("NFC", name.casefold())
+
+
+def fault(name: str) -> str:
+    """Why this name can be no part of a path, or "" when it can.
+
+    Source: reliability.md §7, names are data: checked after any decoding, component by component.
+    """
+    if name == "":
+        return "an empty name"
+    if name in (".", ".."):
+        return f"the name {name!r} would climb out of its folder"
+    if "/" in name:
+        return "a name with a slash in it"
+    if "\0" in name:
+        return "a name with a NUL in it"
+    if not name.isascii() and any("\ud800" <= c <= "\udfff" for c in name):
+        return "a name that is not valid UTF-8"
+    return ""
+
+
+def show(path: str) -> str:
+    """The path as a person may see it: no control character, lone surrogate or bidi override reaches a terminal."""
+    if path.isprintable():
+        return path
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in path
+    )

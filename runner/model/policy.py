@@ -1,0 +1,120 @@
+"""The policies a pair follows: what makes a file changed, how long to try, when to refuse."""
+
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from runner.model.path import fault
+from runner.model.units import Backoff, Duration, Percent
+
+
+class _Policy(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ChecksumPolicy(_Policy):
+    """What makes a file changed, and what proves a transfer."""
+
+    compare: Literal["auto", "hash", "size", "time"] = Field(
+        default="auto",
+        description="What makes a file changed: its `hash`, its `size` alone, size and modification `time`, "
+        "or `auto`, the strongest proof that both sides already carry.",
+    )
+    verify: Literal["server", "readback", "none"] = Field(
+        default="server",
+        description="What proves a transfer: the `server`'s own checksum after each upload, `readback` of "
+        "the stored bytes, or `none`.",
+    )
+    sample: Percent = Field(
+        default=1.0,
+        description="Part of the uploaded files that readback reads, such as `5%`; all of them by default.",
+    )
+
+    @model_validator(mode="after")
+    def _sample_needs_readback(self) -> "ChecksumPolicy":
+        if self.sample != 1.0 and self.verify != "readback":
+            raise ValueError(
+                f"`sample` has a meaning only with `verify: readback`, not with `verify: {self.verify}`"
+            )
+        return self
+
+
+class RetryPolicy(_Policy):
+    """How often and how long a run tries again."""
+
+    attempts: int = Field(
+        default=3, ge=1, le=100, description="Most tries of one whole operation, the first included."
+    )
+    calls: int = Field(
+        default=6,
+        ge=1,
+        le=100,
+        description="Most tries of one request below an operation, the first included.",
+    )
+    backoff: Backoff = Field(
+        default=Backoff(timedelta(seconds=1), timedelta(minutes=2)),
+        description="Least and most wait before a further try, such as `1s..2m`; it grows with each try.",
+    )
+    budget: Duration = Field(
+        default=timedelta(minutes=30),
+        description="Most time that one run spends waiting for retries, such as `30m`.",
+    )
+
+
+class SourceGuard(_Policy):
+    """What a source must look like before anything is written."""
+
+    sentinel: str | None = Field(
+        default=None,
+        description="Path of a file, below the source, that must exist: proof that the disk is mounted.",
+    )
+    min_files: int = Field(default=0, ge=0, description="Fewest files the source must hold.")
+    empty: Literal["refuse", "allow"] = Field(
+        default="refuse", description="What to do with an empty source while the destination holds something."
+    )
+
+    @field_validator("sentinel")
+    @classmethod
+    def _below_the_source(cls, value: str | None) -> str | None:
+        for part in value.split("/") if value is not None else ():
+            if why := fault(part):
+                raise ValueError(f"the sentinel is a path below the source, but this has {why}")
+        return value
+
+
+class TrashGuard(_Policy):
+    """How much of a destination one run may trash."""
+
+    max: Percent = Field(
+        default=0.10, description="Most of the destination's files that a run may trash, such as `10%`."
+    )
+    max_files: int = Field(
+        default=1000, ge=0, description="Most files that a run may trash, whatever their share."
+    )
+    always: int = Field(
+        default=10,
+        ge=0,
+        description="A plan that trashes no more files than this is never refused by its share.",
+    )
+
+
+class OverwriteGuard(_Policy):
+    """How much of a destination one run may overwrite."""
+
+    max: Percent = Field(
+        default=0.50, description="Most of the destination's files that a run may overwrite, such as `50%`."
+    )
+    always: int = Field(
+        default=100,
+        ge=0,
+        description="A plan that overwrites no more files than this is never refused by its share.",
+    )
+
+
+class GuardPolicy(_Policy):
+    """When a finished plan is refused."""
+
+    source: SourceGuard = Field(default=SourceGuard(), description="What the source must look like.")
+    trash: TrashGuard = Field(default=TrashGuard(), description="How much may be trashed.")
+    overwrite: OverwriteGuard = Field(default=OverwriteGuard(), description="How much may be overwritten.")

@@ -1,0 +1,30 @@
+"""A stage: one task of one pair, a vertex of the stage graph and a row of the journal."""
+
+from typing import Literal, NamedTuple
+
+from runner.model.task import How
+
+
+class Stage(NamedTuple):
+    """id: its place in topological order; pair: "" for a stage of a whole job or wave; side: of a listing, or before or after
+    for a hook."""
+
+    id: int
+    pair: str
+    job: str
+    task: str
+    side: str
+    effect: Literal["read", "write"]
+
+    @property
+    def title(self) -> str:
+        """As the graph and messages name it."""
+        return " ".join(filter(None, (self.task, self.side)))
+
+
+class Binding(NamedTuple):
+    """An edge between two stages, by their ids."""
+
+    before: int
+    after: int
+    how: How

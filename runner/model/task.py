@@ -1,0 +1,90 @@
+"""A task: a kind of work, and what it waits for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+
+from runner.model.errors import Unsupported
+from runner.model.events import Listener
+from runner.model.operation import Operation, Outcome
+from runner.model.pair import Pair
+from runner.model.tally import Tally
+
+if TYPE_CHECKING:
+    from runner.remote.remote import Remote
+    from runner.state.hashes import Hashes
+
+How = Literal["each", "parent", "children", "all", "ended", "feed"]
+
+
+class Edge(NamedTuple):
+    """`task` comes first; `how` says for which of its operations one of ours waits."""
+
+    task: str
+    how: How
+
+
+def Each(task: str) -> Edge:  # noqa: N802  (reads as a word of the graph)
+    """After `task` at the same path."""
+    return Edge(task, "each")
+
+
+def Parent(task: str) -> Edge:  # noqa: N802
+    """After `task` at the folder above."""
+    return Edge(task, "parent")
+
+
+def Children(task: str) -> Edge:  # noqa: N802
+    """After `task` at everything directly below."""
+    return Edge(task, "children")
+
+
+def All(task: str) -> Edge:  # noqa: N802
+    """After every `task` of the pair succeeded; when one did not, the whole stage is held."""
+    return Edge(task, "all")
+
+
+def Ended(task: str) -> Edge:  # noqa: N802
+    """After every `task` has ended, well or not."""
+    return Edge(task, "ended")
+
+
+def Feed(task: str) -> Edge:  # noqa: N802
+    """Works on what `task` yields while it is yielded; they start together."""
+    return Edge(task, "feed")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a task may use while it works on a pair.
+
+    source, destination: the two places, as views whose root is the pair's.
+    algorithm: of the digests this pair is compared and proven by.
+    tally: counts the plan as it stands in the journal.
+    """
+
+    pair: Pair
+    source: "Remote"
+    destination: "Remote"
+    algorithm: str
+    hashes: "Hashes"
+    tally: Callable[[], Tally]
+    tell: Listener
+
+
+class Task:
+    """All that a kind of work is, in one file.
+
+    effect: "read" stages fill a plan; a plan is a run that is stopped before its first "write".
+    after: what its operations wait for.
+    busy: which side's advice says how many of them go on at once.
+    """
+
+    name: ClassVar[str]
+    effect: ClassVar[Literal["read", "write"]]
+    after: ClassVar[tuple[Edge, ...]] = ()
+    busy: ClassVar[Literal["source", "destination"]] = "destination"
+
+    async def run(self, op: Operation, ctx: Context) -> Outcome:
+        """Do it. Raises AcdrunError; the engine decides about another try."""
+        raise Unsupported(f"{self.name} is no work at a single path")

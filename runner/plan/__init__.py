@@ -1,0 +1,1 @@
+"""From two listings to wanted operations: small graph, big relation."""

@@ -1,0 +1,284 @@
+"""Expand a pair into operations, folder by folder, while its listings are matched."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runner.model.checksum import Checksum
+from runner.model.errors import Blocked
+from runner.model.node import Folder, Gap, Node
+from runner.model.path import fold, join, name, show, within
+from runner.model.tally import Amount
+from runner.model.task import Context
+from runner.plan.decide import Verdict, common_algorithm, decide, facts, proof_of_change
+from runner.plan.match import Pairing, pair_names, twins
+from runner.state.journal import Draft, Journal, OpRow, ProblemRow
+
+__all__ = ["Expansion", "common_algorithm"]
+
+
+@dataclass(slots=True)
+class _Extra:
+    """A destination folder that the source lacks; it is trashed after all it holds, if all of it may go.
+
+    children: how many operations that trash what lies directly in it were planned; stays: it holds
+    something that stays, so it does too.
+    """
+
+    path: str
+    id: int
+    parent: int | None
+    generation: str
+    children: int = 0
+    stays: bool = False
+
+
+class Expansion:
+    """Turns pairings into rows of the journal.
+
+    Memory is bounded by the names of one folder and the depth of the tree. `draft` gathers the rows until
+    the caller writes them down; `counts` what needs no row.
+    """
+
+    def __init__(self, ctx: Context, stages: dict[str, int], journal: Journal) -> None:
+        self._ctx = ctx
+        self._pair = ctx.pair
+        self._stages = stages
+        self._new_path = journal.new_path
+        self._compare = proof_of_change(ctx.pair.checksum.compare, ctx.source.can, ctx.destination.can)
+        steps = ctx.source.can.mtime_ns, ctx.destination.can.mtime_ns
+        self._step_ns = None if None in steps else max(step for step in steps if step is not None)
+        self._made: dict[str, int] = {}
+        self._extras: dict[str, _Extra] = {}
+        self._open: list[_Extra] = []
+        self._skips: set[str] = set()
+        self._skip: str | None = None
+        self.draft = Draft()
+        self.counts: dict[str, Amount] = defaultdict(Amount)
+
+    def feed(self, source: Folder | None, destination: Folder | None) -> None:
+        """Work on one folder: at least one side has it. Folders come in path order."""
+        path = source.path if source else destination.path if destination else ""
+        self._leave(path)
+        if self._skipped(path) or not self._decided(path, source, destination):
+            return
+        if path == "" and destination is None:
+            self._made[""] = self._op("mkdir", "", Node("", "folder"), None, "the destination does not exist yet")
+        folder = self._made.pop(path, None)
+        self._enter(path, destination)
+        ours, theirs = self._comparable(path, source, destination)
+        unsure = []
+        for pairing in pair_names(ours, theirs, folds=self._ctx.destination.can.folds):
+            verdict = self._decide(pairing)
+            if "hash" in verdict.tasks:
+                unsure.append(pairing)
+            else:
+                self._act(path, folder, pairing, verdict)
+        for pairing in self._remembered(unsure):
+            self._act(path, folder, pairing, self._decide(pairing))
+
+    def end(self) -> None:
+        """Both listings are at their end."""
+        self._leave(None)
+
+    def _decided(self, path: str, source: Folder | None, destination: Folder | None) -> bool:
+        """A folder of one side only is worked on when its own pairing was decided so, and otherwise left alone:
+        it stands below something that is blocked, or that copy leaves as it is.
+        """
+        if path == "" or (source and destination):
+            return True
+        decided = path in (self._made if source else self._extras)
+        if not decided:
+            self._skip = path
+        return decided
+
+    def _decide(self, pairing: Pairing) -> Verdict:
+        verdict = decide(facts(*pairing, self._pair.mode, self._compare, self._step_ns))
+        if "upload" in verdict.tasks and pairing.source is not None:
+            return self._fits(pairing.source) or verdict
+        return verdict
+
+    def _fits(self, node: Node) -> Verdict | None:
+        can = self._ctx.destination.can
+        if can.max_size is not None and node.size > can.max_size:
+            return Verdict("!", f"{node.size:,} bytes are more than the {can.max_size:,} that fit in one file there")
+        if can.max_name is not None and len(node.name.encode("utf-16-le")) // 2 > can.max_name:
+            return Verdict("!", f"its name is longer than the {can.max_name} characters allowed there")
+        return None
+
+    def _comparable(
+        self, path: str, source: Folder | None, destination: Folder | None
+    ) -> tuple[Sequence[Node], Sequence[Node]]:
+        """The nodes of both sides without what nothing may be concluded about."""
+        ours, theirs = source.nodes if source else (), destination.nodes if destination else ()
+        gone: set[str] = set()
+        for side, folder in (("list source", source), ("list destination", destination)):
+            for gap in folder.gaps if folder else ():
+                self._gap(side, gap)
+                if gap.path == path:
+                    return (), ()
+                gone.add(name(gap.path))
+        if self._ctx.destination.can.folds:
+            for this, other in twins(ours).items():
+                gone |= {node.name for node in (*ours, *theirs) if fold(node.name) == fold(this)}
+                self._problem(
+                    join(path, this), Blocked(f"the destination cannot tell it from {show(other)!r}"), folder=True
+                )
+        if gone:
+            ours = [node for node in ours if node.name not in gone]
+            theirs = [node for node in theirs if node.name not in gone]
+        return ours, theirs
+
+    def _remembered(self, pairings: Sequence[Pairing]) -> Sequence[Pairing]:
+        """The same pairings with the checksums that the cache knows."""
+        if not pairings:
+            return pairings
+        ours = self._known(self._ctx.source.place, [p.source for p in pairings])
+        theirs = self._known(self._ctx.destination.place, [p.destination for p in pairings])
+        return [Pairing(_with(p.source, ours), _with(p.destination, theirs)) for p in pairings]
+
+    def _known(self, place: str, nodes: Sequence[Node | None]) -> dict[str, Checksum]:
+        generations = [node.generation for node in nodes if node is not None and node.checksum is None]
+        return self._ctx.hashes.known(place, generations, self._ctx.algorithm) if generations else {}
+
+    def _act(self, path: str, folder: int | None, pairing: Pairing, verdict: Verdict) -> None:
+        source, destination = pairing
+        node = source or destination
+        assert node is not None
+        if verdict.sign == "=":
+            if node.kind == "file":
+                self._count(f"unchanged {self._proof(verdict)}", node)
+            return
+        where = join(path, node.name)
+        if verdict.sign == " ":
+            self._count("left", node)
+            if self._open:
+                self._open[-1].stays = True
+        elif verdict.sign == "!":
+            either = "folder" in (source and source.kind, destination and destination.kind)
+            self._problem(where, Blocked(verdict.reason), folder=either)
+        elif verdict.sign == "-":
+            self._trash(where, node, verdict.reason)
+        elif "mkdir" in verdict.tasks:
+            self._made[where] = self._op("mkdir", where, node, folder, verdict.reason)
+        elif "move" in verdict.tasks and destination is not None:
+            self._op("move", where, node, folder, verdict.reason, destination, origin=join(path, destination.name))
+        else:
+            self._upload(where, node, folder, verdict, destination)
+
+    def _proof(self, verdict: Verdict) -> str:
+        return self._ctx.algorithm if verdict.proof == "checksum" else verdict.proof
+
+    def _upload(self, path: str, node: Node, folder: int | None, verdict: Verdict, old: Node | None) -> None:
+        waits = int(folder is not None)
+        if "hash" in verdict.tasks:
+            place = self._op("hash", path, node, folder, verdict.reason, old, bound=False)
+            waits += 1
+        else:
+            place = self._path(path, folder)
+        self._row("upload", place, node, waits, verdict.reason, old)
+        checksum = self._pair.checksum
+        if checksum.verify == "readback" and _share(path) < checksum.sample:
+            self._row("verify", place, node, 1, "reading back is the pair's policy", old)
+
+    def _trash(self, path: str, node: Node, reason: str) -> None:
+        inside = self._open[-1] if self._open else None
+        parent = inside.id if inside else None
+        if node.kind == "folder":
+            self._extras[path] = _Extra(path, self._new_path(), parent, node.generation)
+            return
+        self._row("trash", self._path(path, parent), node, 0, reason, node)
+        if inside:
+            inside.children += 1
+
+    def _enter(self, path: str, destination: Folder | None) -> None:
+        extra = self._extras.pop(path, None)
+        if extra is not None and destination is not None:
+            extra.stays = bool(destination.excluded or destination.gaps)
+            self._open.append(extra)
+
+    def _leave(self, path: str | None) -> None:
+        """Extra folders that the walk has left are trashed after what they hold, unless something in them stays."""
+        while self._open and (path is None or not within(path, self._open[-1].path)):
+            extra = self._open.pop()
+            above = self._open[-1] if self._open else None
+            if extra.stays:
+                self._count("left", Node("", "folder"))
+                if above:
+                    above.stays = True
+                continue
+            self.draft.paths.append((extra.id, extra.parent, extra.path))
+            node = Node(name(extra.path), "folder", generation=extra.generation)
+            self._row("trash", extra.id, node, extra.children, "not in the source any more", node)
+            if above:
+                above.children += 1
+
+    def _op(
+        self,
+        task: str,
+        path: str,
+        node: Node,
+        folder: int | None,
+        reason: str,
+        old: Node | None = None,
+        *,
+        origin: str = "",
+        bound: bool = True,
+    ) -> int:
+        place = self._path(path, folder)
+        self._row(task, place, node, int(bound and folder is not None), reason, old, origin)
+        return place
+
+    def _path(self, path: str, folder: int | None) -> int:
+        place = self._new_path()
+        self.draft.paths.append((place, folder, path))
+        return place
+
+    def _row(
+        self, task: str, place: int, node: Node, waits: int, reason: str, old: Node | None = None, origin: str = ""
+    ) -> None:
+        seen = None if task == "trash" else node.generation
+        digest = str(old.checksum) if old is not None and old.checksum is not None else ""
+        self.draft.ops.append(
+            OpRow(
+                self._stages[task], place, node.kind, node.size, waits, seen,
+                old.generation if old is not None else None, node.mtime_ns, digest, origin, reason,
+            )
+        )  # fmt: skip
+
+    def _gap(self, side: str, gap: Gap) -> None:
+        self._skips.add(gap.path)
+        exit_code = 1 if self._pair.unreadable == "fail" and side == "list source" else 3
+        error = gap.error
+        self.draft.problems.append(
+            ProblemRow(self._stages[side], gap.path, error.kind, error.message, max(exit_code, 1))
+        )
+
+    def _problem(self, path: str, error: Blocked, *, folder: bool) -> None:
+        if folder:
+            self._skips.add(path)
+        self.draft.problems.append(
+            ProblemRow(self._stages["match"], path, error.kind, error.message, error.exit)
+        )
+
+    def _skipped(self, path: str) -> bool:
+        if self._skip is not None and within(path, self._skip):
+            return True
+        self._skip = path if path in self._skips else None
+        return self._skip is not None
+
+    def _count(self, what: str, node: Node) -> None:
+        self.counts[what] = self.counts[what].plus(int(node.kind == "file"), node.size)
+
+
+def _with(node: Node | None, known: dict[str, Checksum]) -> Node | None:
+    if node is None or node.checksum is not None:
+        return node
+    return node._replace(checksum=known.get(node.generation))
+
+
+def _share(path: str) -> float:
+    """A number from 0 to 1 that belongs to the path, so that a plan and its run read back the same files."""
+    digest = hashlib.blake2b(path.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest) / 2**64

@@ -1,0 +1,145 @@
+"""The stage graph: one vertex per task and pair, whatever the number of files."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+import networkx
+
+from runner.model.errors import UsageError
+from runner.model.pair import Pair
+from runner.model.stage import Binding, Stage
+from runner.tasks import NAMES, task
+
+PER_PAIR = tuple(name for name in NAMES if name not in ("hook", "accept"))
+_ENTRIES = ("list", "match", "hook", "mkdir", "move", "upload")  # all other tasks of a pair follow from these
+
+
+class Job(Protocol):
+    """As much of a manifest's job as the graph needs."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def needs(self) -> Sequence[str]: ...
+    @property
+    def before(self) -> Sequence[str]: ...
+    @property
+    def after(self) -> Sequence[str]: ...
+
+
+class _Vertex(NamedTuple):
+    job: str
+    pair: str
+    task: str
+    side: str = ""
+
+
+class StageGraph:
+    """The checked, ordered graph of a manifest's stages.
+
+    Vertices are numbered in topological order; the edges say for which operations of another stage an
+    operation waits. networkx holds it, proves it acyclic and orders it.
+    """
+
+    def __init__(self, jobs: Iterable[Job], pairs: Sequence[Pair], *, planning: bool) -> None:
+        self._graph: networkx.MultiDiGraph[_Vertex] = networkx.MultiDiGraph()
+        self._within: list[tuple[_Vertex, str]] = []
+        self._pairs = pairs
+        jobs = list(jobs)
+        for job in jobs:
+            self._add_job(job)
+        for wave in _waves(jobs):
+            self._add_accept(wave)
+        for job in jobs:
+            for needed in job.needs:
+                self._before_all_of(job.name, self._of(needed))
+        if planning:
+            self._cut()
+        self._number()
+
+    def _add_job(self, job: Job) -> None:
+        for pair in self._pairs:
+            if pair.job == job.name:
+                self._add_pair(pair)
+        stages = self._of(job.name)
+        if job.before:
+            self._before_all_of(job.name, [_Vertex(job.name, "", "hook", "before")])
+        if job.after:
+            after = _Vertex(job.name, "", "hook", "after")
+            for stage in stages or self._of(job.name):
+                self._edge(stage, after, "all")
+
+    def _add_pair(self, pair: Pair) -> None:
+        stages: dict[str, list[_Vertex]] = {}
+        for name in PER_PAIR:
+            sides = ("source", "destination") if name == "list" else ("",)
+            stages[name] = [_Vertex(pair.job, pair.name, name, side) for side in sides]
+            self._graph.add_nodes_from(stages[name])
+        for name in PER_PAIR:
+            for edge in task(name).after:
+                for before in stages.get(edge.task, []):
+                    for after in stages[name]:
+                        self._edge(before, after, edge.how)
+
+    def _add_accept(self, wave: Sequence[Job]) -> None:
+        """One door for all jobs that can be planned together, so that one refusal leaves all unchanged."""
+        names = [job.name for job in wave]
+        door = _Vertex("", "", "accept", "+".join(names))
+        self._graph.add_node(door)
+        for vertex in (v for name in names for v in self._of(name)):
+            if vertex.task == "guard" or (vertex.task, vertex.side) == ("hook", "before"):
+                self._edge(vertex, door, "ended")
+            for edge in task(vertex.task).after:
+                if edge.task == "accept":
+                    self._edge(door, vertex, edge.how)
+        for needed in {name for job in wave for name in job.needs}:
+            for vertex in self._of(needed):
+                self._edge(vertex, door, "ended")
+
+    def _before_all_of(self, job: str, befores: Iterable[_Vertex]) -> None:
+        """Nothing of the job starts before these are done: neither its reading nor, in a saved plan, its writing."""
+        for after in [v for v in self._of(job) if v.task in _ENTRIES]:
+            for before in befores:
+                self._edge(before, after, "all")
+
+    def _of(self, job: str) -> list[_Vertex]:
+        return [vertex for vertex in self._graph if vertex.job == job]
+
+    def _cut(self) -> None:
+        """A plan waits for no write: what a write would change for a later listing, the plan cannot show."""
+        for before, after, key in list(self._graph.edges(keys=True)):
+            if _effect(before) == "write" and _effect(after) == "read":
+                self._graph.remove_edge(before, after, key)
+
+    def _number(self) -> None:
+        if not networkx.is_directed_acyclic_graph(self._graph):
+            loops = [(a, b) for a, b in networkx.find_cycle(self._graph)[:3]]
+            raise UsageError(f"the stages wait for each other in a circle: {loops}")
+        rank = {vertex: i for i, vertex in enumerate(self._graph)}
+        vertices = list(networkx.lexicographical_topological_sort(self._graph, key=rank.__getitem__))
+        number = {vertex: i for i, vertex in enumerate(vertices, 1)}
+        self.stages = [
+            Stage(number[v], v.pair, v.job, v.task, v.side, _effect(v)) for v in vertices  # type: ignore[arg-type]
+        ]
+        edges = {(number[a], number[b], how) for a, b, how in self._graph.edges(keys=True)}
+        edges |= {(number[vertex], number[vertex], how) for vertex, how in self._within}
+        self.bindings = [Binding(*edge) for edge in sorted(edges)]
+
+    def _edge(self, before: _Vertex, after: _Vertex, how: str) -> None:
+        if before == after:
+            self._within.append((after, how))  # between paths of one stage: a tree, so never a circle
+        else:
+            self._graph.add_edge(before, after, key=how)
+
+
+def _effect(vertex: _Vertex) -> str:
+    return task(vertex.task).effect
+
+
+def _waves(jobs: Sequence[Job]) -> list[list[Job]]:
+    """Jobs in generations: each needs only jobs of earlier ones."""
+    needs: networkx.DiGraph[str] = networkx.DiGraph()
+    needs.add_nodes_from(job.name for job in jobs)
+    needs.add_edges_from((needed, job.name) for job in jobs for needed in job.needs)
+    by_name = {job.name: job for job in jobs}
+    return [[by_name[name] for name in wave] for wave in networkx.topological_generations(needs)]

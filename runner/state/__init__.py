@@ -1,0 +1,1 @@
+"""What outlives a run, in SQLite and lock files below the state directory."""

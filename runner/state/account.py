@@ -1,0 +1,138 @@
+"""What a journal says when it is asked: the numbers behind guards, progress and reports."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from runner.model.tally import Amount, Tally
+from runner.state.journal import Journal
+
+
+class StageFigures(NamedTuple):
+    """One stage, and how its operations stand: count and bytes by state."""
+
+    id: int
+    pair: str
+    job: str
+    task: str
+    side: str
+    state: str
+    why: str
+    exit: int
+    amounts: dict[str, Amount]
+
+
+class Change(NamedTuple):
+    """One operation, as a plan or a log shows it."""
+
+    pair: str
+    task: str
+    path: str
+    node: str
+    size: int
+    state: str
+    replaces: bool
+    origin: str
+    reason: str
+    proof: str
+    note: str
+    kind: str
+    tries: int
+    ref: str
+
+
+class Trouble(NamedTuple):
+    """An entry that cannot be kept in step, or an operation that failed."""
+
+    pair: str
+    task: str
+    path: str
+    kind: str
+    message: str
+    exit: int
+
+
+class Account:
+    """Reads a journal and writes nothing."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._database = journal.database
+
+    def planned(self, stage: int) -> Amount:
+        """What a stage still has before it."""
+        query = (
+            "SELECT count(*), coalesce(sum(size), 0) FROM op WHERE stage = ? AND state IN ('planned', 'taken')"
+        )
+        return Amount(*self._database.rows(query, stage)[0])  # type: ignore[arg-type]
+
+    def tally(self, pair: str) -> Tally:
+        """The numbers of a pair as planned now."""
+        query = (
+            "SELECT CASE WHEN task = 'trash' THEN 'trash' WHEN destination IS NULL THEN 'create' ELSE 'replace' END,"
+            " count(*), sum(size) FROM op JOIN stage ON stage.id = op.stage"
+            " WHERE pair = ? AND task IN ('upload', 'trash') AND node = 'file' AND op.state IN ('planned', 'taken')"
+            " GROUP BY 1"
+        )
+        amounts = {str(what): Amount(count, size) for what, count, size in self._database.rows(query, pair)}  # type: ignore[arg-type]
+        listed = {str(side): counts for side, counts in self._listed(pair)}
+        return Tally(
+            source=listed.get("source", {}).get("listed", Amount()),
+            destination=listed.get("destination", {}).get("listed", Amount()),
+            create=amounts.get("create", Amount()),
+            replace=amounts.get("replace", Amount()),
+            trash=amounts.get("trash", Amount()),
+            gaps=sum(counts.get("gaps", Amount()).number for counts in listed.values()),
+        )
+
+    def _listed(self, pair: str) -> list[tuple[str, dict[str, Amount]]]:
+        stages = self._database.rows("SELECT id, side FROM stage WHERE pair = ? AND task = 'list'", pair)
+        return [(str(side), self.counts(int(str(id_)))) for id_, side in stages]
+
+    def counts(self, stage: int) -> dict[str, Amount]:
+        """What was counted without an operation."""
+        rows = self._database.rows("SELECT what, files, bytes FROM tally WHERE stage = ?", stage)
+        return {str(what): Amount(files, size) for what, files, size in rows}  # type: ignore[arg-type]
+
+    def refused(self, jobs: Sequence[str]) -> str:
+        """The first pair of these jobs that was refused, "" when none was."""
+        marks = ",".join("?" * len(jobs))
+        query = f"SELECT pair FROM stage WHERE exit = 4 AND job IN ({marks}) ORDER BY id LIMIT 1"  # noqa: S608
+        rows = self._database.rows(query, *jobs)
+        return str(rows[0][0]) if rows else ""
+
+    def stages(self) -> list[StageFigures]:
+        """Every stage in order."""
+        amounts: dict[int, dict[str, Amount]] = {}
+        for stage, state, count, size in self._database.rows(
+            "SELECT stage, state, count(*), sum(size) FROM op GROUP BY stage, state"
+        ):
+            amounts.setdefault(int(str(stage)), {})[str(state)] = Amount(count, size)  # type: ignore[arg-type]
+        rows = self._database.rows("SELECT id, pair, job, task, side, state, why, exit FROM stage ORDER BY id")
+        return [StageFigures(*row, amounts.get(int(str(row[0])), {})) for row in rows]  # type: ignore[call-arg, arg-type]
+
+    def changes(self, *, most: int | None = None) -> Iterator[Change]:
+        """Every operation, by stage and in the order it was planned."""
+        query = (
+            "SELECT pair, task, path.path, node, size, op.state, destination IS NOT NULL, origin, reason, proof, note,"
+            " kind, tries, ref FROM op JOIN stage ON stage.id = op.stage JOIN path ON path.id = op.path"
+            " ORDER BY op.stage, op.id LIMIT ?"
+        )
+        for row in self._database.stream(query, -1 if most is None else most):
+            yield Change(*row)  # type: ignore[arg-type]
+
+    def troubles(self, most: int = -1) -> list[Trouble]:
+        """What went wrong, path by path: entries that are blocked first, then operations that failed."""
+        query = (
+            "SELECT pair, CASE WHEN side = '' THEN task ELSE task || ' ' || side END, path, kind, message, problem.exit"
+            " FROM problem JOIN stage ON stage.id = problem.stage UNION ALL"
+            " SELECT pair, task, path.path, kind, note, op.exit FROM op JOIN stage ON stage.id = op.stage"
+            " JOIN path ON path.id = op.path WHERE op.state IN ('failed', 'stale') LIMIT ?"
+        )
+        return [Trouble(*row) for row in self._database.rows(query, most)]  # type: ignore[arg-type]
+
+    def exits(self) -> set[int]:
+        """Every exit code that some part of the run calls for."""
+        query = (
+            "SELECT exit FROM stage UNION SELECT exit FROM problem"
+            " UNION SELECT exit FROM op WHERE state IN ('failed', 'stale')"
+        )
+        return {int(str(code)) for (code,) in self._database.rows(query)} - {0}

@@ -1,0 +1,117 @@
+"""The one way a SQLite file is opened here."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Self
+
+from runner.model.errors import NoSpace, StateError
+
+APPLICATION = 0x61636472  # "acdr": `file` and a careless reader can tell whose file it is
+
+
+class Database:
+    """A SQLite file with our pragmas, used by one thread at a time.
+
+    schema: name of the .sql file beside this module; version: of that schema. A newer one is refused.
+    synchronous: FULL where a lost commit costs work or safety, NORMAL for caches.
+    Raises StateError when the file is damaged, foreign, newer, or cannot be written.
+    """
+
+    def __init__(self, path: Path, schema: str, version: int, *, synchronous: str = "FULL") -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        with self._translated():
+            fresh = not path.exists()
+            self._connection = sqlite3.connect(
+                path, isolation_level=None, check_same_thread=False, cached_statements=256
+            )
+            if fresh:
+                path.chmod(0o600)
+            self._prepare(schema, version, synchronous)
+
+    def _prepare(self, schema: str, version: int, synchronous: str) -> None:
+        found = self._connection.execute("PRAGMA application_id").fetchone()[0]
+        (has,) = self._connection.execute("PRAGMA user_version").fetchone()
+        empty = not self._connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+        if not empty and found != APPLICATION:
+            raise StateError(f"{str(self.path)!r} was not written by acdrun")
+        if has > version:
+            raise StateError(
+                f"{str(self.path)!r} was written by a newer acdrun (its format is {has}, ours {version})",
+                hint="use that acdrun, or another state directory",
+            )
+        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "busy_timeout=10000",
+                       "temp_store=MEMORY", "cache_size=-8000"):  # fmt: skip
+            self._connection.execute(f"PRAGMA {pragma}")
+        if empty:
+            self._connection.execute(f"PRAGMA application_id={APPLICATION}")
+            self._connection.executescript(sql(schema))
+            self._connection.execute(f"PRAGMA user_version={version}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One commit; nothing of it stays when the body raises."""
+        with self._lock, self._translated():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
+        """The rows of a small query."""
+        with self._lock, self._translated():
+            return self._connection.execute(query, values).fetchall()
+
+    def stream(self, query: str, *values: object, batch: int = 1000) -> Iterator[tuple[object, ...]]:
+        """The rows of a large query, a batch at a time."""
+        with self._lock, self._translated():
+            cursor = self._connection.execute(query, values)
+        while True:
+            with self._lock, self._translated():
+                some = cursor.fetchmany(batch)
+            if not some:
+                return
+            yield from some
+
+    def close(self) -> None:
+        """Fold the write-ahead log into the file, so that it is one file again, and let go."""
+        with self._lock:
+            try:
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                self._connection.execute("PRAGMA journal_mode=DELETE")
+            except sqlite3.Error:
+                pass  # the log stays beside the file and is read with it the next time
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname == "SQLITE_FULL":
+                raise NoSpace(f"no room to write {str(self.path)!r}", hint="free some space and run again") from error
+            raise StateError(f"{str(self.path)!r} cannot be used: {error}") from error
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorname", "").startswith("SQLITE_CONSTRAINT"):
+                raise
+            raise StateError(
+                f"{str(self.path)!r} is damaged: {error}", hint="move it away; no stored file depends on it"
+            ) from error
+
+
+def sql(name: str) -> str:
+    """The text of a .sql file of this room."""
+    return resources.files("runner.state").joinpath(f"sql/{name}.sql").read_text()

@@ -1,0 +1,69 @@
+"""The hash cache: what a generation's content was found to be."""
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from runner.model.checksum import Checksum
+from runner.state.database import Database
+
+RACY_NS = 2_000_000_000
+"""A file changed this shortly before it was hashed may change again without its times showing it.
+Source: "racily clean" entries of git's index; FAT keeps times to 2 s."""
+
+_BATCH = 500
+
+
+class Hashes:
+    """Checksums by (place, generation), written in batches; deleting the file only loses speed."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path, "hashes", 1, synchronous="NORMAL")
+        self._fresh: dict[tuple[str, str], Checksum] = {}
+
+    def known(self, place: str, generations: Sequence[str], algorithm: str) -> dict[str, Checksum]:
+        """The checksums known for these generations, by generation."""
+        found: dict[str, Checksum] = {}
+        for start in range(0, len(generations), _BATCH):
+            some = generations[start : start + _BATCH]
+            marks = ",".join("?" * len(some))
+            query = f"SELECT generation, checksum FROM hash WHERE place = ? AND generation IN ({marks})"  # noqa: S608
+            for generation, text in self._database.rows(query, place, *some):
+                checksum = Checksum.parse(str(text))
+                if checksum.algorithm == algorithm:
+                    found[str(generation)] = checksum
+        for generation in generations:
+            checksum_now = self._fresh.get((place, generation))
+            if checksum_now is not None and checksum_now.algorithm == algorithm:
+                found[generation] = checksum_now
+        return found
+
+    def learn(self, place: str, generation: str, checksum: Checksum, mtime_ns: int | None, read_ns: int) -> None:
+        """Keep a checksum, unless the content is so young that it may change unseen.
+
+        mtime_ns: of the content; read_ns: when reading it began, ns since 1970.
+        """
+        if mtime_ns is None or read_ns - mtime_ns < RACY_NS:
+            return
+        self._fresh[place, generation] = checksum
+        if len(self._fresh) >= _BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write down what was learnt."""
+        fresh, self._fresh = self._fresh, {}
+        if fresh:
+            self._write((place, generation, str(checksum)) for (place, generation), checksum in fresh.items())
+
+    def _write(self, rows: Iterable[tuple[str, str, str]]) -> None:
+        day = int(time.time() // 86400)
+        with self._database.transaction() as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO hash (place, generation, checksum, used) VALUES (?, ?, ?, ?)",
+                ((*row, day) for row in rows),
+            )
+
+    def close(self) -> None:
+        """Flush and let go."""
+        self.flush()
+        self._database.close()

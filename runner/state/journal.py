@@ -1,0 +1,160 @@
+"""The journal of one run: what it intends and what it did, row by row."""
+
+import itertools
+import secrets
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from runner.model.stage import Binding, Stage
+from runner.state.database import Database
+
+VERSION = 1
+
+
+class Header(NamedTuple):
+    """The run, as its journal names it; see the table `run`."""
+
+    id: str
+    name: str
+    file: str
+    manifest: str
+    digest: str
+    version: str
+    state: str
+    purpose: str
+    created: float
+    ended: float | None = None
+    exit: int | None = None
+
+
+class OpRow(NamedTuple):
+    """A planned operation on its way into the table `op`."""
+
+    stage: int
+    path: int
+    node: str
+    size: int
+    waits: int
+    source: str | None
+    destination: str | None
+    mtime_ns: int | None
+    digest: str
+    origin: str
+    reason: str
+
+
+class ProblemRow(NamedTuple):
+    """An entry that cannot be kept in step, on its way into the table `problem`."""
+
+    stage: int
+    path: str
+    kind: str
+    message: str
+    exit: int
+
+
+@dataclass(slots=True)
+class Draft:
+    """Rows gathered for one commit."""
+
+    paths: list[tuple[int, int | None, str]] = field(default_factory=list)
+    ops: list[OpRow] = field(default_factory=list)
+    problems: list[ProblemRow] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.ops) + len(self.problems)
+
+
+class Journal:
+    """One SQLite file per run. `queue` drains it, `account` reads it, this writes it."""
+
+    def __init__(self, path: Path) -> None:
+        self.database = Database(path, "journal", VERSION)
+        (last,) = self.database.rows("SELECT coalesce(max(id), 0) FROM path")[0]
+        self._paths = itertools.count(int(str(last)) + 1)
+
+    @classmethod
+    def create(cls, path: Path, header: Header) -> Self:
+        """A new journal, which must not exist yet."""
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600, exist_ok=False)
+        path.unlink()
+        journal = cls(path)
+        with journal.database.transaction() as connection:
+            connection.execute(f"INSERT INTO run VALUES ({_marks(header)})", header)
+        return journal
+
+    @property
+    def header(self) -> Header:
+        """The run as it stands now."""
+        return Header(*self.database.rows("SELECT * FROM run")[0])  # type: ignore[arg-type]
+
+    def mark(self, state: str, *, purpose: str | None = None) -> None:
+        """Move the run to its next state."""
+        with self.database.transaction() as connection:
+            connection.execute("UPDATE run SET state = ?, purpose = coalesce(?, purpose)", (state, purpose))
+
+    def end(self, code: int) -> None:
+        """Close the run with its exit code."""
+        with self.database.transaction() as connection:
+            connection.execute("UPDATE run SET state = 'closed', ended = ?, exit = ?", (time.time(), code))
+
+    def add_stages(self, stages: Sequence[Stage], bindings: Sequence[Binding]) -> None:
+        """Write the stage graph down; a stage that waits for none is open."""
+        waits = {stage.id: 0 for stage in stages}
+        for binding in bindings:
+            waits[binding.after] += binding.how in ("all", "ended")
+        with self.database.transaction() as connection:
+            connection.executemany(
+                "INSERT INTO stage (id, pair, job, task, side, effect, waits, state) VALUES (?,?,?,?,?,?,?,?)",
+                ((*stage, waits[stage.id], "waiting" if waits[stage.id] else "open") for stage in stages),
+            )
+            connection.executemany("INSERT INTO edge VALUES (?, ?, ?)", bindings)
+
+    def stages(self) -> list[Stage]:
+        """The vertices, in topological order."""
+        rows = self.database.rows("SELECT id, pair, job, task, side, effect FROM stage ORDER BY id")
+        return [Stage(*row) for row in rows]  # type: ignore[arg-type]
+
+    def bindings(self) -> list[Binding]:
+        """The edges."""
+        return [Binding(*row) for row in self.database.rows("SELECT before, after, how FROM edge")]  # type: ignore[arg-type]
+
+    def new_path(self) -> int:
+        """A number for a row of `path`; every pair's matching draws from the same series."""
+        return next(self._paths)
+
+    def add(self, draft: Draft) -> None:
+        """Write a batch of planned operations and problems down."""
+        with self.database.transaction() as connection:
+            connection.executemany("INSERT INTO path VALUES (?, ?, ?)", draft.paths)
+            connection.executemany(
+                "INSERT INTO op (stage, path, node, size, waits, source, destination, mtime_ns, digest, origin, reason,"
+                " state) VALUES (?,?,?,?,?,?,?,?,?,?,?,'planned')",
+                draft.ops,
+            )
+            connection.executemany("INSERT INTO problem VALUES (?, ?, ?, ?, ?)", draft.problems)
+
+    def count(self, stage: int, counts: Iterable[tuple[str, int, int]]) -> None:
+        """Write down (what, files, bytes) that needed no operation; what was counted before is replaced."""
+        with self.database.transaction() as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO tally VALUES (?, ?, ?, ?)", ((stage, *count) for count in counts)
+            )
+
+    def close(self) -> None:
+        """Let go of the file; a plan or finished run is then one file."""
+        self.database.close()
+
+
+def new_run(clock: Callable[[], float] = time.time) -> str:
+    """A label for a run: sorts by time, and two made in one second differ."""
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(clock()))
+    return f"{stamp}-{secrets.token_hex(2)}"
+
+
+def _marks(row: Sequence[object]) -> str:
+    return ",".join("?" * len(row))

@@ -1,0 +1,98 @@
+"""One writer per destination: a lock the kernel drops when its holder dies."""
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from filelock import FileLock, Timeout
+
+from runner.model.errors import Locked
+from runner.model.path import within
+
+_POLL_S = 0.5
+
+
+class Scope(NamedTuple):
+    """What a run writes to: a place (an account, a disk) and a folder in it."""
+
+    place: str
+    folder: str
+
+    def overlaps(self, other: "Scope") -> bool:
+        """Could a write to one be seen in the other?"""
+        return self.place == other.place and (
+            within(self.folder, other.folder) or within(other.folder, self.folder)
+        )
+
+
+@contextlib.contextmanager
+def locked(state: Path, scopes: Sequence[Scope], run: str, *, wait_s: float = 0.0) -> Iterator[None]:
+    """Hold all scopes, or none.
+
+    Raises Locked, which names the holder, when another process holds one that overlaps for longer than `wait_s`.
+    The lock files stay: a file that is removed while another process opens it would be two locks.
+    """
+    folder = state / "locks"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    ends = time.monotonic() + wait_s
+    with contextlib.ExitStack() as stack:
+        while True:
+            with FileLock(folder / "door.lock", mode=0o600):
+                holder = _holder(folder, scopes)
+                if holder is None:
+                    for scope in scopes:
+                        stack.enter_context(_hold(folder, scope, run))
+                    break
+            if time.monotonic() >= ends:
+                raise Locked(holder, hint="wait for it to end, or use --wait 10m")
+            time.sleep(_POLL_S)
+        yield
+
+
+def _holder(folder: Path, scopes: Sequence[Scope]) -> str | None:
+    """Who holds a scope that overlaps one of these, in words; None when nobody does."""
+    for facts in folder.glob("*.json"):
+        try:
+            said = json.loads(facts.read_text())
+            held = Scope(said["place"], said["folder"])
+        except (OSError, ValueError, KeyError):
+            continue  # its holder died while writing it; the lock below decides in any case
+        if any(held.overlaps(scope) for scope in scopes) and not _free(facts.with_suffix(".lock")):
+            return (
+                f"the destination {held.folder or held.place!r} is being written to by run {said['run']},"
+                f" process {said['pid']} on {said['host']}, since {said['since']}"
+            )
+    return None
+
+
+def _free(path: Path) -> bool:
+    lock = FileLock(path, mode=0o600)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    lock.release()
+    return True
+
+
+@contextlib.contextmanager
+def _hold(folder: Path, scope: Scope, run: str) -> Iterator[None]:
+    name = hashlib.sha256("\0".join(scope).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    facts = {
+        **scope._asdict(),
+        "run": run,
+        "pid": os.getpid(),
+        "host": os.uname().nodename,
+        "since": time.strftime("%Y-%m-%d %H:%M:%S %Z"),
+    }
+    try:
+        with FileLock(folder / f"{name}.lock", timeout=0, mode=0o600):
+            (folder / f"{name}.json").write_text(json.dumps(facts))
+            yield
+    except Timeout as error:
+        raise Locked(f"the destination {scope.folder!r} is being written to by another run") from error

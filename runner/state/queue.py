@@ -1,0 +1,184 @@
+"""Kahn's algorithm as SQL: take ready operations, finish them, release what waited for them."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from runner.model.errors import AcdrunError
+from runner.model.operation import Operation, Outcome, State
+from runner.state.database import sql
+from runner.state.journal import Journal
+
+_TAKE = """
+SELECT op.id, path.path, op.size, op.tries, op.again, op.source, op.destination, op.mtime_ns, op.digest, op.origin
+FROM op INDEXED BY op_ready CROSS JOIN path ON path.id = op.path
+WHERE op.stage = ? AND op.state = 'planned' AND op.waits = 0 AND op.tries <= ?
+ORDER BY op.tries, op.id LIMIT ?
+"""
+
+_FINISH = (
+    "UPDATE op SET state = ?, proof = ?, ref = ?, note = ?, kind = ?, exit = ?, tries = tries + 1 WHERE id = ?"
+)
+_RETRY = "UPDATE op SET state = 'planned', again = 1, note = ?, kind = ?, exit = ?, tries = tries + 1 WHERE id = ?"
+_FRONT = "INSERT INTO temp.front SELECT op.id, op.stage, op.path, path.parent FROM op JOIN path ON path.id = op.path WHERE op.id = ?"
+
+_SPREAD = {State.SAME: State.SAME, State.FAILED: State.HELD, State.STALE: State.HELD, State.HELD: State.HELD}
+"""What becomes of the operations that wait for one that ended so."""
+
+BATCH_OPS = 500
+BATCH_BYTES = 64 << 20
+BOUND = sql("bound")
+
+
+class Standing(NamedTuple):
+    """A stage in the journal: how far it is."""
+
+    id: int
+    state: str
+    effect: str
+    why: str
+
+
+class Queue:
+    """Takes and finishes operations of a journal, a batch at a time, one commit a batch."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._database = journal.database
+        with self._database.transaction() as connection:
+            connection.execute("CREATE TEMP TABLE IF NOT EXISTS front (op, stage, path, parent)")
+        rows = self._database.rows("SELECT DISTINCT before FROM edge WHERE how IN ('each', 'parent', 'children')")
+        self._binding = {row[0] for row in rows}
+
+    def reopen(self) -> int:
+        """After a crash: what was taken is planned again, marked as perhaps done; return how many."""
+        with self._database.transaction() as connection:
+            return connection.execute(
+                "UPDATE op SET state = 'planned', again = 1 WHERE state = 'taken'"
+            ).rowcount
+
+    def take(self, stage: int, *, most_tries: int, limit: int = BATCH_OPS) -> list[Operation]:
+        """Ready operations of a stage, marked as taken; fresh ones before those that were tried.
+
+        Durable when it returns: whoever finds them taken later knows that their effect may be there.
+        """
+        with self._database.transaction() as connection:
+            taken: list[Operation] = []
+            size = 0
+            for row in connection.execute(_TAKE, (stage, most_tries, limit)):
+                taken.append(Operation(*row))
+                size += taken[-1].size
+                if size >= BATCH_BYTES:
+                    break
+            connection.executemany("UPDATE op SET state = 'taken' WHERE id = ?", ((op.id,) for op in taken))
+        return taken
+
+    def put_back(self, ids: Iterable[int]) -> None:
+        """Taken but never started: as if they had not been taken."""
+        with self._database.transaction() as connection:
+            connection.executemany("UPDATE op SET state = 'planned' WHERE id = ?", ((i,) for i in ids))
+
+    def finish(
+        self, stage: int, ended: Sequence[tuple[int, Outcome]], retried: Sequence[tuple[int, Outcome]] = ()
+    ) -> None:
+        """Write down how operations ended, and release or stop what waits for them."""
+        with self._database.transaction() as connection:
+            connection.executemany(
+                _FINISH, ((o.state, o.proof, o.ref, o.note, o.kind, o.exit, op) for op, o in ended)
+            )
+            connection.executemany(_RETRY, ((o.note, o.kind, o.exit, op) for op, o in retried))
+            if stage not in self._binding:
+                return
+            for state in State:
+                some = [(op, outcome) for op, outcome in ended if outcome.state is state]
+                if state is State.DONE:
+                    self._release(connection, (op for op, _ in some))
+                elif some:
+                    self._spread(connection, (op for op, _ in some), _SPREAD[state], some[0][1].proof)
+
+    def _release(self, connection: sqlite3.Connection, ops: Iterable[int]) -> None:
+        connection.executemany(
+            "UPDATE op SET waits = waits - ? WHERE id = ?",
+            [(count, op) for op, count in self._bound(connection, ops)],
+        )
+
+    def _spread(self, connection: sqlite3.Connection, ops: Iterable[int], state: State, proof: str) -> None:
+        while bound := self._bound(connection, ops):
+            ops = [op for op, _ in bound]
+            connection.executemany(
+                "UPDATE op SET state = ?, proof = ? WHERE id = ?", ((state, proof, op) for op in ops)
+            )
+
+    def _bound(self, connection: sqlite3.Connection, ops: Iterable[int]) -> list[tuple[int, int]]:
+        connection.execute("DELETE FROM temp.front")
+        connection.executemany(_FRONT, ((op,) for op in ops))
+        return connection.execute(BOUND).fetchall()
+
+    def hold(self, stage: int, why: str) -> None:
+        """Stop all that is left of a stage, and what waits for it."""
+        with self._database.transaction() as connection:
+            self._hold(connection, stage, why)
+
+    def _hold(self, connection: sqlite3.Connection, stage: int, why: str) -> None:
+        left = connection.execute(
+            "SELECT id FROM op WHERE stage = ? AND state IN ('planned', 'taken')", (stage,)
+        ).fetchall()
+        connection.executemany("UPDATE op SET state = 'held', note = ? WHERE id = ?", ((why, op) for (op,) in left))
+        if stage in self._binding:
+            self._spread(connection, [op for (op,) in left], State.HELD, "")
+
+    def waiting_to_retry(self, stage: int) -> bool:
+        """Are there operations left that could be taken, were more tries allowed?"""
+        query = "SELECT 1 FROM op INDEXED BY op_ready WHERE stage = ? AND state = 'planned' AND waits = 0 LIMIT 1"
+        return bool(self._database.rows(query, stage))
+
+    def give_up(self, stage: int) -> None:
+        """Operations that wait for another try do not get it; each keeps the error of its last one."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE op SET state = 'failed' WHERE stage = ? AND state = 'planned' AND waits = 0 AND tries > 0", (stage,)
+            )
+
+    def standings(self) -> dict[int, Standing]:
+        """Where each stage stands, by id."""
+        rows = self._database.rows("SELECT id, state, effect, why FROM stage ORDER BY id")
+        return {standing.id: standing for standing in (Standing(*row) for row in rows)}  # type: ignore[arg-type]
+
+    def settle(self, stage: int, *, failure: AcdrunError | None = None, note: str = "") -> list[tuple[int, str]]:
+        """A stage has no operation left to take: end it, and open or hold the stages that wait for it.
+
+        failure: why it failed, when that is not written in its operations; note: likewise, in words.
+        Returns the stages that ended now, this one first, with their state.
+        """
+        with self._database.transaction() as connection:
+            bad = connection.execute(
+                "SELECT count(*) FROM op WHERE stage = ? AND state NOT IN ('done', 'same')", (stage,)
+            ).fetchone()[0]
+            ended = [(stage, "failed" if bad or failure or note else "done")]
+            why = str(failure or note or (f"{bad} operation{'s' * (bad != 1)} did not succeed" if bad else ""))
+            connection.execute(
+                "UPDATE stage SET state = ?, why = ?, exit = ? WHERE id = ?",
+                (ended[0][1], why, failure.exit if failure else 0, stage),
+            )
+            for done, state in ended:  # grows while stages are held in turn
+                ended += self._pass_on(connection, done, well=state == "done")
+            return ended
+
+    def _pass_on(self, connection: sqlite3.Connection, stage: int, *, well: bool) -> list[tuple[int, str]]:
+        held: list[tuple[int, str]] = []
+        rows = connection.execute(
+            "SELECT edge.after, edge.how, stage.state FROM edge JOIN stage ON stage.id = edge.after"
+            " WHERE edge.before = ? AND edge.how IN ('all', 'ended')",
+            (stage,),
+        ).fetchall()
+        for after, how, state in rows:
+            connection.execute("UPDATE stage SET waits = waits - 1 WHERE id = ?", (after,))
+            if how == "all" and not well and state == "waiting":
+                title, why = connection.execute(
+                    "SELECT trim(task || ' ' || side), why FROM stage WHERE id = ?", (stage,)
+                ).fetchone()
+                reason = why if why.startswith("held back") else f"held back: {title} did not succeed"
+                connection.execute("UPDATE stage SET state = 'held', why = ? WHERE id = ?", (reason, after))
+                self._hold(connection, after, reason)
+                held.append((after, "held"))
+        connection.execute("UPDATE stage SET state = 'open' WHERE state = 'waiting' AND waits = 0")
+        return held

@@ -1,0 +1,89 @@
+"""List one side of a pair."""
+
+from collections.abc import AsyncIterator
+from typing import Literal
+
+from runner.model.errors import Blocked, NotFound, Refused
+from runner.model.events import Listed
+from runner.model.node import Folder, Gap, Node
+from runner.model.path import join
+from runner.model.tally import Amount
+from runner.model.task import Context, Task
+
+_TELL_EVERY = 256  # folders between two reports of progress
+
+
+class List(Task):
+    """Walk one side in path order. What it yields is matched as it comes, and never held whole."""
+
+    name = "list"
+    effect = "read"
+
+
+class Listing:
+    """A listing on its way, and what it has come to so far.
+
+    total: files and bytes; folders: how many; links: entries that were left out because of their kind;
+    excluded: entries that the filter left out; gaps: parts that could not be listed; absent: there was no root.
+    """
+
+    def __init__(self, ctx: Context, side: Literal["source", "destination"]) -> None:
+        self._ctx = ctx
+        self.side = side
+        self.total = Amount()
+        self.folders = 0
+        self.links = 0
+        self.excluded = 0
+        self.gaps: list[Gap] = []
+        self.absent = False
+
+    async def folders_in_order(self) -> AsyncIterator[Folder]:
+        """Yield the folders with what takes part, in path order.
+
+        A destination that does not exist yet is an empty one; a source that does not exist is refused.
+        """
+        remote = self._ctx.source if self.side == "source" else self._ctx.destination
+        try:
+            async for folder in remote.walk(self._ctx.pair.filter.admits):
+                if folder.path == "" and not folder.nodes and folder.gaps and folder.gaps[0].path == "":
+                    raise folder.gaps[0].error
+                yield self._account(folder)
+        except NotFound as error:
+            if error.path not in (None, remote.prefix) and self.folders:
+                raise
+            if self.side == "source":
+                raise Refused(
+                    "the source does not exist",
+                    path=str(self._ctx.pair.source),
+                    place=self._ctx.pair.place,
+                    hint="a missing source is never taken for an empty one; is the disk mounted, the path right?",
+                ) from error
+            self.absent = True
+
+    def _account(self, folder: Folder) -> Folder:
+        nodes, gaps, size = [], list(folder.gaps), 0
+        files = 0
+        for node in folder.nodes:
+            if node.kind == "file":
+                files, size = files + 1, size + node.size
+            elif node.kind == "other" and self.side == "source":
+                self.links += 1
+                if self._ctx.pair.links == "block":
+                    gaps.append(Gap(join(folder.path, node.name), _unfit(node)))
+                continue
+            nodes.append(node)
+        self.total = self.total.plus(files, size)
+        self.folders += 1
+        self.excluded += folder.excluded
+        self.gaps += gaps
+        if self.folders % _TELL_EVERY == 0:
+            self.tell()
+        return folder._replace(nodes=nodes, gaps=gaps)
+
+    def tell(self) -> None:
+        """Report how far it is."""
+        self._ctx.tell(Listed(self._ctx.pair.name, self.side, self.total.number, self.folders))
+
+
+def _unfit(node: Node) -> Blocked:
+    return Blocked(f"{node.name!r} is a link or special file", hint="`links: skip` leaves such entries out")

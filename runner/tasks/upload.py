@@ -1,0 +1,73 @@
+"""Send a file."""
+
+import time
+from collections.abc import Callable
+
+from runner.model.checksum import Checksum
+from runner.model.content import Content
+from runner.model.errors import Damaged, Exists, NotFound, Stale
+from runner.model.events import Moved
+from runner.model.node import Node
+from runner.model.operation import Operation, Outcome
+from runner.model.path import name
+from runner.model.task import All, Context, Each, Parent, Task
+
+
+class Upload(Task):
+    """Send a file that is new or changed, digest it on the way, and have the digest confirmed.
+
+    An overwrite keeps the old content recoverable (promise I1). "Destination" is wherever that is: to a
+    local disk the same task downloads.
+    """
+
+    name = "upload"
+    effect = "write"
+    after = (All("guard"), All("accept"), Each("hash"), Parent("mkdir"), All("move"))
+
+    async def run(self, op: Operation, ctx: Context) -> Outcome:
+        """DONE with the proof of the bytes that now stand at the path.
+
+        When the destination is not what was planned against, it is looked at before anything is said:
+        content equal to ours was stored by an earlier try (or by a friend) and is adopted. Otherwise
+        Exists or Stale goes up, and nothing was changed.
+        """
+        node = Node(name(op.path), "file", op.size, op.mtime_ns, generation=op.source or "")
+        content = ctx.source.content(op.path, node, ctx.algorithm, progress=_told(ctx))
+        began = time.time_ns()
+        try:
+            stored = await ctx.destination.put(op.path, content, expect=op.destination)
+        except (Exists, Stale):
+            if await self._already_there(op, ctx):
+                return Outcome(proof=ctx.algorithm, note="found complete")
+            raise
+        ctx.hashes.learn(ctx.source.place, node.generation, content.checksum, op.mtime_ns, began)
+        return Outcome(proof=await self._proof(op, stored, content.checksum, ctx))
+
+    async def _already_there(self, op: Operation, ctx: Context) -> bool:
+        try:
+            there = await ctx.destination.stat(op.path)
+        except NotFound:
+            return False
+        if there.kind != "file" or there.size != op.size:
+            return False
+        ours = await ctx.source.checksum(op.path, ctx.algorithm, expect=op.source)
+        return ours == await _checksum(op.path, there, ctx)
+
+    async def _proof(self, op: Operation, stored: Node, sent: Checksum, ctx: Context) -> str:
+        """A destination without digests of its own is read back: nothing less proves the bytes."""
+        verify = ctx.pair.checksum.verify
+        if verify == "none" or (verify == "readback" and stored.checksum is None):
+            return "size"  # as far as this task goes: reading back is the next one's work
+        if await _checksum(op.path, stored, ctx) != sent:
+            raise Damaged("what is stored is not what was sent", path=op.path)
+        return ctx.algorithm
+
+
+async def _checksum(path: str, node: Node, ctx: Context) -> Checksum:
+    if node.checksum is not None and node.checksum.algorithm == ctx.algorithm:
+        return node.checksum
+    return await ctx.destination.checksum(path, ctx.algorithm, expect=node.generation or None)
+
+
+def _told(ctx: Context) -> Callable[[int], None]:
+    return lambda size: ctx.tell(Moved(size))
