@@ -44,9 +44,11 @@ class Folder(NamedTuple):
 
     A listing is an iterator of these in path order of `path`, the root first; a gap means that
     `nodes` is not the whole truth. excluded: how many children a filter left out, themselves and all below them.
+    left_out: names that exist here and yet do not take part: nobody may take them for lost.
     """
 
     path: str
     nodes: Sequence[Node]
     gaps: Sequence[Gap] = ()
     excluded: int = 0
+    left_out: Sequence[str] = ()

@@ -27,7 +27,7 @@ class Operation(NamedTuple):
     again: True when an earlier try may have had its effect (its end was never written down).
     source, destination: generation seen on that side when it was planned; None where nothing was there.
     mtime_ns: of the source.
-    digest: of the destination as its listing showed it, "md5:..."; "" when unknown.
+    ours, digest: of source and destination as far as they are known, "md5:...", in the pair's algorithm; else "".
     origin: where the node is now, when the operation moves it.
     """
 
@@ -39,6 +39,7 @@ class Operation(NamedTuple):
     source: str | None = None
     destination: str | None = None
     mtime_ns: int | None = None
+    ours: str = ""
     digest: str = ""
     origin: str = ""
 

@@ -60,7 +60,7 @@ class CommandReference(_Reference):
 def _which(value: object) -> Literal["env", "file", "command"] | None:
     for word in ("env", "file", "command"):
         if (isinstance(value, dict) and word in value) or hasattr(value, word):
-            return word  # type: ignore[return-value]
+            return word
     return None
 
 

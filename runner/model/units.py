@@ -48,7 +48,7 @@ __all__ = [
 AS_WRITTEN: Final = {"as_written": True}
 """Validation context for values that a person wrote: there a bare number is no percentage and no rate."""
 
-_NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
+_NUMBER = r"[0-9]{1,19}(?:\.[0-9]{1,9})?"
 _BYTES = {
     "": 1,
     "B": 1,

@@ -1,0 +1,1 @@
+"""What a job file may say, and reading it with every problem at its line."""
