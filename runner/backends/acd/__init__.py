@@ -1,0 +1,1 @@
+"""Amazon Cloud Drive: config, wire, nodes, content."""

@@ -1,0 +1,217 @@
+"""A folder of this machine as a remote."""
+
+import os
+import stat
+import time
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from runner.backends.local import safe
+from runner.backends.local.config import LocalConfig
+from runner.backends.local.draft import Disk, Draft, sweep
+from runner.backends.local.faults import READING, WRITING
+from runner.backends.local.reading import Reading
+from runner.backends.local.rename import rename_new
+from runner.backends.local.threads import Threads
+from runner.backends.local.trash import Trash
+from runner.model import path as paths
+from runner.model.backend import Capabilities, Quota, Setting
+from runner.model.content import CHUNK, Content
+from runner.model.errors import Blocked, Exists, NotFound, Stale
+from runner.model.node import Node
+
+_DAY_NS = 86_400_000_000_000
+
+
+class Local:
+    """A disk. Creates are strong; what is replaced or removed is compared just before, and after.
+
+    Small files cost one call in a thread, however many system calls that is.
+    """
+
+    can = Capabilities(checksums=(), mtime_ns=1, folds=False, strong=True, concurrency=4)
+
+    def __init__(self, root: Path, run: str) -> None:
+        self._root = os.fspath(root)
+        self._trash = Trash(self._root, run)
+        self._threads = Threads(self.can.concurrency)
+        self._leftovers: dict[str, Sequence[str]] = {}
+        mask = os.umask(0o077)  # it cannot be read without being set
+        os.umask(mask)
+        self._disk = Disk(self._root, self._trash, mask)
+
+    @classmethod
+    async def open(cls, config: LocalConfig, setting: Setting) -> "Local":
+        """Take the folder the configuration names; it need not exist yet."""
+        root = setting.base / Path(config.path).expanduser() / config.root.strip("/")
+        return cls(root, setting.run)
+
+    async def close(self) -> None:
+        """Let the threads end."""
+        self._threads.close()
+
+    async def list(self, folder: str) -> AsyncIterator[Sequence[Node]]:
+        """Yield the children in one page; names that are no UTF-8 come with lone surrogates in them.
+
+        An entry that cannot be looked at makes the whole folder Denied: it might be anything.
+        """
+        yield await self._threads.run(self._list, folder)
+
+    async def stat(self, path: str) -> Node:
+        """The node as it is now; a link is itself, not what it points at."""
+        return await self._threads.run(self._stat, path)
+
+    async def read(self, path: str, *, expect: str | None = None) -> AsyncIterator[bytes]:
+        """Yield the content, one call in a thread for each CHUNK."""
+        reading = Reading(self._root, path, expect)
+        try:
+            if chunk := await self._threads.run(reading.start):
+                yield chunk
+            while not reading.over:
+                if chunk := await self._threads.run(reading.more):
+                    yield chunk
+        finally:
+            reading.close()
+
+    async def put(self, path: str, content: Content, *, expect: str | None) -> Node:
+        """Store the content under a temporary name, then give it its own."""
+        draft = Draft(self._disk, path, content.mtime_ns, expect)
+        if self._leftovers:
+            await self._threads.run(self._sweep, paths.parent(path))
+        if content.size <= CHUNK:
+            data = b"".join([chunk async for chunk in content.chunks()])
+            return await self._threads.run(draft.whole, data)
+        try:
+            await self._threads.run(draft.start)
+            async for chunk in content.chunks():
+                await self._threads.run(draft.write, chunk)
+            return await self._threads.run(draft.publish)
+        finally:
+            draft.discard()
+
+    async def mkdir(self, path: str) -> Node:
+        """Make the folder; for the root, every missing folder above it too."""
+        return await self._threads.run(self._mkdir, path)
+
+    async def move(self, path: str, to: str, *, expect: str | None = None) -> Node:
+        """Rename without replacing; within one file system only."""
+        return await self._threads.run(self._move, path, to, expect)
+
+    async def trash(self, path: str, *, expect: str | None = None) -> str:
+        """Rename into the run's trash; return the path there, from which `move` brings it back."""
+        return await self._threads.run(self._throw, path, expect)
+
+    async def quota(self) -> Quota:
+        """What the file system says, of which others use a part."""
+        return await self._threads.run(self._quota)
+
+    def _list(self, folder: str) -> Sequence[Node]:
+        above: list[safe.Identity] = []
+        nodes: list[Node] = []
+        partial = []
+        fd = safe.open_folder(self._root, folder, above)
+        try:
+            with READING, os.scandir(fd) as entries:
+                for entry in entries:
+                    if safe.ours(entry.name):
+                        partial.append(entry.name)
+                        continue
+                    try:
+                        seen = entry.stat(follow_symlinks=False)
+                    except FileNotFoundError:
+                        continue
+                    node = safe.node(entry.name, seen)
+                    if node.kind == "folder" and safe.identity(seen) in above:
+                        node = node._replace(kind="other")  # a mount that leads back up has no end
+                    nodes.append(node)
+        finally:
+            safe.let_go(fd)
+        if partial:
+            self._leftovers[folder] = partial
+        return nodes
+
+    def _stat(self, path: str) -> Node:
+        with safe.folder(self._root, paths.parent(path)) as fd, READING:
+            if not path:
+                return safe.node("", os.fstat(fd))
+            return safe.node(paths.name(path), safe.look(fd, _named(path)))
+
+    def _sweep(self, folder: str) -> None:
+        """Done only where something is put: a place that is only read is never changed."""
+        if names := self._leftovers.pop(folder, None):
+            with safe.folder(self._root, folder) as fd:
+                sweep(fd, names, time.time_ns() - _DAY_NS)
+
+    def _mkdir(self, path: str) -> Node:
+        safe.check_new(path)
+        if not path:
+            with WRITING:
+                os.makedirs(self._root, exist_ok=True)
+            return self._stat("")
+        with safe.folder(self._root, paths.parent(path)) as fd, WRITING:
+            name = paths.name(path)
+            try:
+                os.mkdir(name, dir_fd=fd)
+                safe.sync(fd)
+            except FileExistsError:
+                pass
+            node = safe.node(name, safe.look(fd, name))
+        if node.kind != "folder":
+            raise Exists("something that is no folder is there already")
+        return node
+
+    def _move(self, path: str, to: str, expect: str | None) -> Node:
+        safe.check_new(to)
+        name, name_to = _named(path), paths.name(to)
+        with (
+            safe.folder(self._root, paths.parent(path)) as source,
+            safe.folder(self._root, paths.parent(to)) as target,
+            WRITING,
+        ):
+            seen = self._expected(source, name, expect)
+            try:
+                rename_new(source, name, target, name_to)
+            except FileExistsError:
+                there = safe.look(target, name_to)
+                # the node itself in another case, on a disk that ignores case; a second hard link is not that
+                if safe.identity(there) != safe.identity(seen) or name_to in os.listdir(target):
+                    raise
+                os.rename(name, name_to, src_dir_fd=source, dst_dir_fd=target)
+            safe.sync(target)
+            if safe.identity(os.fstat(source)) != safe.identity(os.fstat(target)):
+                safe.sync(source)
+            return safe.node(name_to, safe.look(target, name_to))
+
+    def _throw(self, path: str, expect: str | None) -> str:
+        if not path:
+            raise Blocked("the root of a remote cannot be trashed")
+        safe.check_new(path)
+        with safe.folder(self._root, paths.parent(path)) as fd, WRITING:
+            name = paths.name(path)
+            seen = self._expected(fd, name, expect)
+            if expect is not None and stat.S_ISDIR(seen.st_mode):
+                with safe.folder(self._root, path) as inner:
+                    if os.listdir(inner):
+                        raise Stale("the folder is not empty any more")
+            where = self._trash.take(fd, path, seen)
+            safe.sync(fd)
+        return where
+
+    def _expected(self, fd: int, name: str, expect: str | None) -> os.stat_result:
+        seen = safe.look(fd, name)
+        if expect is not None and safe.node(name, seen).generation != expect:
+            raise Stale("not the generation that was planned for")
+        return seen
+
+    def _quota(self) -> Quota:
+        with safe.folder(self._root, "") as fd, READING:
+            seen = os.fstatvfs(fd)
+        size = seen.f_frsize
+        return Quota(seen.f_blocks * size, (seen.f_blocks - seen.f_bfree) * size, seen.f_bavail * size)
+
+
+def _named(path: str) -> str:
+    name = paths.name(path)
+    if fault := paths.fault(name):
+        raise NotFound(f"{fault} is no part of a path")
+    return name

@@ -1,0 +1,160 @@
+"""Writing a file so that its name shows the old content or the new, and never a part.
+
+Temporary file in the same folder > write > times > fsync > close > (old one into the trash) > rename >
+fsync of the folder. Source: reliability.md §3, what is fsynced when; cells D1 D4 P8 P10.
+"""
+
+import os
+import secrets
+import stat
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from runner.backends.local.faults import WRITING, unsynced
+from runner.backends.local.rename import rename_new
+from runner.backends.local.safe import check_new, generation, let_go, look_for, node, open_folder, sync
+from runner.backends.local.trash import Trash, alike
+from runner.model import path as paths
+from runner.model.errors import Exists, Stale
+from runner.model.node import Node
+
+
+class Disk(NamedTuple):
+    """Where drafts are made. mask: the process's umask."""
+
+    root: str
+    trash: Trash
+    mask: int
+
+
+class Draft:
+    """One file on its way. Every method blocks; `discard` must be called in the end, and may be called twice.
+
+    A new file gets 0666 less the umask; a replaced one keeps its permissions, but no setuid or sticky bit.
+    """
+
+    def __init__(self, disk: Disk, path: str, mtime_ns: int | None, expect: str | None) -> None:
+        self._root = disk.root
+        self._path = path
+        self._name = paths.name(path)
+        self._mtime_ns = mtime_ns
+        self._expect = expect
+        self._trash = disk.trash
+        self._mode = 0o666 & ~disk.mask
+        self._folder = self._file = -1
+        self._temp = ""
+
+    def whole(self, data: bytes) -> Node:
+        """All of it in one call, for what is small."""
+        try:
+            self.start()
+            self.write(data)
+            return self.publish()
+        finally:
+            self.discard()
+
+    def start(self) -> None:
+        """Check what is there, and make the temporary file. Raises Exists, Stale, NotFound, NoSpace."""
+        if not self._path:
+            raise Exists("the root is a folder")
+        check_new(self._path)
+        self._folder = open_folder(self._root, paths.parent(self._path))
+        with WRITING:
+            old = self._check()
+            if old is not None:
+                self._mode = old.st_mode & 0o777
+            temp = f".acdrun-{secrets.token_hex(8)}.partial"
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._file = os.open(temp, flags, 0o600, dir_fd=self._folder)
+            self._temp = temp
+
+    def write(self, chunk: bytes) -> None:
+        """Add bytes. Raises NoSpace."""
+        with WRITING:
+            done = os.write(self._file, chunk)
+            while done < len(chunk):
+                done += os.write(self._file, memoryview(chunk)[done:])
+
+    def publish(self) -> Node:
+        """Give the file its name, for good. Raises Exists, Stale, NoSpace, Unsynced."""
+        with WRITING:
+            os.fchmod(self._file, self._mode)
+            if self._mtime_ns is not None:
+                os.utime(self._file, ns=(time.time_ns(), self._mtime_ns))
+            sync(self._file)
+            mine = os.fstat(self._file)
+            self._close()
+            old = self._check()
+            if old is None:
+                rename_new(self._folder, self._temp, self._folder, self._name)
+            else:
+                self._replace(old)
+            self._temp = ""
+            sync(self._folder)
+            seen = look_for(self._folder, self._name)
+            if seen is None or not alike(seen, mine):
+                raise Stale("replaced by somebody else as soon as it was stored")
+        return node(self._name, seen)
+
+    def discard(self) -> None:
+        """Leave nothing open, and no temporary file."""
+        if self._file >= 0:
+            let_go(self._file)
+            self._file = -1
+        if self._temp:
+            with suppress(OSError):  # a later put sweeps it; what went wrong before is what to tell
+                os.unlink(self._temp, dir_fd=self._folder)
+            self._temp = ""
+        if self._folder >= 0:
+            let_go(self._folder)
+            self._folder = -1
+
+    def _check(self) -> os.stat_result | None:
+        seen = look_for(self._folder, self._name)
+        if self._expect is None:
+            if seen is not None:
+                raise Exists("something is there already")
+            return None
+        if seen is None or not stat.S_ISREG(seen.st_mode) or not self._expected(seen):
+            raise Stale("not the generation that was to be replaced")
+        return seen
+
+    def _expected(self, seen: os.stat_result) -> bool:
+        there = generation(seen)
+        if there == self._expect:
+            return True
+        # an attempt that died between its link in the trash and its rename has moved the ctime, and no more
+        same_but_ctime = there.rpartition(":")[0] == (self._expect or "").rpartition(":")[0]
+        return same_but_ctime and self._trash.holds(self._path, seen)
+
+    def _replace(self, old: os.stat_result) -> None:
+        kept = self._trash.keep(self._folder, self._path, old)
+        try:
+            now = look_for(self._folder, self._name)
+            if now is not None and not alike(now, old):
+                raise Stale("replaced just before it was to be")
+            os.rename(self._temp, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        except BaseException:
+            self._trash.give_back(kept, self._folder, self._name)
+            raise
+
+    def _close(self) -> None:
+        file, self._file = self._file, -1
+        try:
+            os.close(file)
+        except OSError as error:
+            raise unsynced(error) from error
+
+
+def sweep(fd: int, names: Sequence[str], before_ns: int) -> None:
+    """Remove temporary files whose last change lies before a time: their writers are gone.
+
+    ctime is asked, for a draft that waits for its rename already shows the mtime of its source.
+    """
+    for name in names:
+        seen = look_for(fd, name)
+        if seen is not None and stat.S_ISREG(seen.st_mode) and seen.st_ctime_ns < before_ns:
+            with WRITING:
+                os.unlink(name, dir_fd=fd)

@@ -1,0 +1,90 @@
+"""Reading a file that must not move meanwhile.
+
+Source: reliability.md §2 rule 6: size, mtime, ctime, inode and device before and after; cells S1 S4 S5 S6.
+"""
+
+import errno
+import os
+import stat
+
+from runner.backends.local.faults import READING
+from runner.backends.local.safe import generation, let_go, open_folder
+from runner.model import path as paths
+from runner.model.content import CHUNK
+from runner.model.errors import Blocked, Changed, NotFound
+
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""Without blocking, so that a FIFO that took the file's place cannot hold us."""
+
+_QUIET = getattr(os, "O_NOATIME", 0)
+
+
+class Reading:
+    """One file being read. Every method blocks; `close` must be called in the end, twice if you like."""
+
+    def __init__(self, root: str, path: str, expect: str | None) -> None:
+        self._root = root
+        self._path = path
+        self._expect = expect
+        self._file = -1
+        self._generation = ""
+        self._left = 0
+
+    @property
+    def over(self) -> bool:
+        """Has the last byte been read and the file closed?"""
+        return self._file < 0
+
+    def start(self) -> bytes:
+        """Open the file and read its first piece, which is all of it when it is small."""
+        folder = open_folder(self._root, paths.parent(self._path))
+        try:
+            with READING:
+                self._file = self._open(folder)
+        finally:
+            let_go(folder)
+        with READING:
+            seen = os.fstat(self._file)
+        self._generation = generation(seen)
+        if not stat.S_ISREG(seen.st_mode):
+            raise self._no_file()
+        if self._expect not in (None, self._generation):
+            raise Changed("not the generation that was listed")
+        self._left = seen.st_size
+        return self.more()
+
+    def more(self) -> bytes:
+        """The next piece; after the last one the file has been compared with what it was, and is closed."""
+        with READING:
+            chunk = os.read(self._file, min(CHUNK, self._left + 1))
+            self._left -= len(chunk)
+            if self._left > 0 and chunk:
+                return chunk
+            if self._left or generation(os.fstat(self._file)) != self._generation:
+                raise Changed("moved on while it was read")
+        self.close()
+        return chunk
+
+    def close(self) -> None:
+        """Leave nothing open."""
+        file, self._file = self._file, -1
+        if file >= 0:
+            let_go(file)
+
+    def _open(self, folder: int) -> int:
+        name = paths.name(self._path)
+        if paths.fault(name):
+            raise self._no_file()
+        try:
+            return os.open(name, _FLAGS | _QUIET, dir_fd=folder)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENXIO):  # a link, a socket
+                raise self._no_file() from error
+            if error.errno != errno.EPERM or not _QUIET:
+                raise
+        return os.open(name, _FLAGS, dir_fd=folder)  # leaving atime alone is the owner's right only
+
+    def _no_file(self) -> Changed | Blocked | NotFound:
+        if self._expect is not None:
+            return Changed("not a file any more")
+        return NotFound("no such file") if not self._path else Blocked("not a file")

@@ -1,0 +1,205 @@
+"""A remote in the memory of this process: the reference that other backends are read against."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Literal, NamedTuple
+
+from pydantic import Field
+
+from runner.model import path as paths
+from runner.model.backend import Capabilities, Quota, Setting
+from runner.model.checksum import Checksum
+from runner.model.config import RemoteConfig
+from runner.model.content import CHUNK, Content
+from runner.model.errors import Blocked, Changed, Exists, NotFound, Stale
+from runner.model.node import Node
+
+
+class MemoryConfig(RemoteConfig):
+    """A tree in memory, for trying things out; its fields let it stand in for other services."""
+
+    type: Literal["memory"] = Field(description="Memory of the running process; gone when it ends.")
+    store: str = Field(default="", description="Name of the tree; remotes that give the same name share it.")
+    folds: bool = Field(default=False, description="Take names for equal that differ in case or composition.")
+    weak: bool = Field(default=False, description="Claim preconditions that are looked up, not enforced.")
+    algorithms: tuple[str, ...] = Field(
+        default=("md5",), description="Checksums its listings carry, best first."
+    )
+    mtime_ns: int | None = Field(
+        default=1, description="Finest step of the times it keeps, in ns; null keeps none."
+    )
+
+
+class Trashed(NamedTuple):
+    """A removal that can be taken back: where the node was, and the node with its id and generation."""
+
+    path: str
+    node: Node
+
+
+@dataclass
+class Tree:
+    """What one store holds. Folders are known by id, contents by generation, so both survive a rename.
+
+    children: id of a folder to its nodes by folded name; contents: generation to bytes; trashed: by trash id.
+    """
+
+    children: dict[str, dict[str, Node]] = field(default_factory=lambda: {"root": {}})
+    contents: dict[str, bytes] = field(default_factory=dict)
+    trashed: dict[str, Trashed] = field(default_factory=dict)
+    serial: "count[int]" = field(default_factory=lambda: count(1))
+
+
+_TREES: dict[str, Tree] = {}
+
+
+class Memory:
+    """Every change is one step of the event loop, so its preconditions are strong."""
+
+    def __init__(self, config: MemoryConfig, tree: Tree) -> None:
+        self.can = Capabilities(
+            checksums=config.algorithms, mtime_ns=config.mtime_ns, folds=config.folds, strong=not config.weak
+        )
+        self.tree = tree
+        self._root = config.root.strip("/")
+
+    @classmethod
+    async def open(cls, config: MemoryConfig, setting: Setting) -> "Memory":
+        """Open the store of that name, empty when nobody did so before."""
+        return cls(config, _TREES.setdefault(config.store, Tree()))
+
+    async def close(self) -> None:
+        """The store stays, for the next one to open it."""
+
+    @property
+    def trashed(self) -> dict[str, Trashed]:
+        """What was removed or replaced, by what `trash` returned."""
+        return self.tree.trashed
+
+    async def list(self, folder: str) -> AsyncIterator[Sequence[Node]]:
+        """Yield the children in one page."""
+        yield list(self._children(folder).values())
+
+    async def stat(self, path: str) -> Node:
+        """The node as it is now."""
+        if not path:
+            self._children("")
+            return Node("", "folder", id="root")
+        node = self._children(paths.parent(path)).get(self._key(path))
+        if node is None:
+            raise NotFound("no such node")
+        return node
+
+    async def read(self, path: str, *, expect: str | None = None) -> AsyncIterator[bytes]:
+        """Yield the content; Changed if it is replaced before the last byte is out."""
+        node = await self.stat(path)
+        if node.kind != "file" or expect not in (None, node.generation):
+            raise Changed("not the file that was listed")
+        data = self.tree.contents[node.generation]
+        for start in range(0, len(data), CHUNK):
+            yield data[start : start + CHUNK]
+            if expect is not None and (await self.stat(path)).generation != expect:
+                raise Changed("replaced while it was read")
+
+    async def put(self, path: str, content: Content, *, expect: str | None) -> Node:
+        """Store the content once all of it is there; what it replaces goes to the trash."""
+        self._check(path, expect)
+        data = b"".join([chunk async for chunk in content.chunks()])
+        children, old = self._check(path, expect)  # again: others may have written meanwhile
+        if old is not None:
+            self._keep(path, old)
+        step = self.can.mtime_ns
+        mtime_ns = content.mtime_ns // step * step if step and content.mtime_ns is not None else None
+        checksum = Checksum.of(self.can.checksums[0], data) if self.can.checksums else None
+        name, generation = (old.name if old else paths.name(path)), self._next()
+        node = Node(name, "file", len(data), mtime_ns, checksum, old.id if old else self._next(), generation)
+        self.tree.contents[generation] = data
+        children[self._key(path)] = node
+        return node
+
+    async def mkdir(self, path: str) -> Node:
+        """Make the folder, or return the one that is there; the root is made with all above it."""
+        if not path:
+            for depth in range(len(paths.order(self._root))):
+                self._mkdir("/".join(paths.order(self._root)[: depth + 1]))
+            return await self.stat("")
+        return self._mkdir(paths.join(self._root, path))
+
+    async def move(self, path: str, to: str, *, expect: str | None = None) -> Node:
+        """Rename; the moved node is a new generation."""
+        node = await self._expected(path, expect)
+        source, target = self._children(paths.parent(path)), self._children(paths.parent(to))
+        if ((there := target.get(self._key(to))) is not None and there is not node) or path == to:
+            raise Exists("something is there already")
+        if paths.within(to, path):
+            raise Blocked("a folder cannot be moved into itself")
+        del source[self._key(path)]
+        moved = node._replace(name=paths.name(to))
+        if node.kind == "file":
+            moved = moved._replace(generation=self._next())
+            self.tree.contents[moved.generation] = self.tree.contents.pop(node.generation)
+        target[self._key(to)] = moved
+        return moved
+
+    async def trash(self, path: str, *, expect: str | None = None) -> str:
+        """Take the node out of its folder; return its id in `trashed`."""
+        if not path:
+            raise Blocked("the root of a remote cannot be trashed")
+        node = await self._expected(path, expect)
+        if node.kind == "folder" and expect is not None and self.tree.children[node.id]:
+            raise Stale("the folder is not empty any more")
+        del self._children(paths.parent(path))[self._key(path)]
+        return self._keep(path, node)
+
+    async def quota(self) -> Quota:
+        """Only what is used is known."""
+        return Quota(None, sum(map(len, self.tree.contents.values())), None)
+
+    def _children(self, folder: str) -> dict[str, Node]:
+        return self._below(paths.join(self._root, folder))
+
+    def _below(self, full: str) -> dict[str, Node]:
+        children = self.tree.children["root"]
+        for name in paths.order(full):
+            node = children.get(self._key(name))
+            if node is None or node.kind != "folder":
+                raise NotFound("no such folder")
+            children = self.tree.children[node.id]
+        return children
+
+    def _mkdir(self, full: str) -> Node:
+        children, key = self._below(paths.parent(full)), self._key(full)
+        if key not in children:
+            children[key] = Node(paths.name(full), "folder", id=self._next())
+            self.tree.children[children[key].id] = {}
+        if children[key].kind != "folder":
+            raise Exists("a file is there already")
+        return children[key]
+
+    def _check(self, path: str, expect: str | None) -> tuple[dict[str, Node], Node | None]:
+        children = self._children(paths.parent(path))
+        node = children.get(self._key(path))
+        if expect is None and (node is not None or not path):
+            raise Exists("something is there already")
+        if expect is not None and (node is None or node.kind != "file" or node.generation != expect):
+            raise Stale("not the generation that was to be replaced")
+        return children, node
+
+    async def _expected(self, path: str, expect: str | None) -> Node:
+        node = await self.stat(path)
+        if expect is not None and node.generation != expect:
+            raise Stale("not the generation that was planned for")
+        return node
+
+    def _keep(self, path: str, node: Node) -> str:
+        token = self._next()
+        self.tree.trashed[token] = Trashed(path, node)
+        return token
+
+    def _key(self, path: str) -> str:
+        name = paths.name(path)
+        return paths.fold(name) if self.can.folds else name
+
+    def _next(self) -> str:
+        return str(next(self.tree.serial))

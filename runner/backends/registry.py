@@ -1,0 +1,65 @@
+"""The kinds of storage: one line each, loaded only when a manifest names them."""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from runner.model.backend import Backend
+from runner.model.config import RemoteConfig
+
+if TYPE_CHECKING:
+    from runner.remote.login import Provider
+
+
+class Kind(NamedTuple):
+    """config, backend: "module:name" of the pydantic model and of the `Backend` it configures.
+
+    login: "module:name" of what makes a `Provider` of the model; "" for a kind without OAuth.
+    """
+
+    config: str
+    backend: str
+    also: tuple[str, ...] = ()
+    login: str = ""
+
+
+KINDS = {
+    "amazon cloud drive": Kind(
+        "acd.config:AcdConfig", "acd.backend:Acd", also=("acd",), login="acd.login:provider"
+    ),
+    "local": Kind("local.config:LocalConfig", "local.backend:Local"),
+    "memory": Kind("memory:MemoryConfig", "memory:Memory"),
+}
+
+
+def config(kind: str) -> type[RemoteConfig]:
+    """The configuration model of a kind, by its full name."""
+    model: type[RemoteConfig] = _load(KINDS[kind].config)
+    return model
+
+
+def backend(kind: str) -> type[Backend]:
+    """The backend class of a kind, by its full name."""
+    driver: type[Backend] = _load(KINDS[kind].backend)
+    return driver
+
+
+def provider(kind: str, config: RemoteConfig) -> "Provider | None":
+    """What a log-in to this remote needs; None when there is none to be made."""
+    if not KINDS[kind].login:
+        return None
+    make: Callable[[RemoteConfig], Provider | None] = _load(KINDS[kind].login)
+    return make(config)
+
+
+def full_name(word: str) -> str | None:
+    """The kind a manifest means by `word`: its name or its short form; None when there is none."""
+    for kind, entry in KINDS.items():
+        if word == kind or word in entry.also:
+            return kind
+    return None
+
+
+def _load(spec: str) -> Any:
+    module, _, name = spec.partition(":")
+    return getattr(import_module(f"runner.backends.{module}"), name)

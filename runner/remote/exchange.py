@@ -1,0 +1,90 @@
+"""One try of one request: what is sent, how far it came, what it holds."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+
+from runner import __version__
+from runner.model.errors import BadAnswer, Changed
+from runner.remote.close import closing
+from runner.remote.http import Answer, Request, Sending, Stream
+from runner.remote.throttle import Throttle
+
+USER_AGENT = f"acdrun/{__version__}"
+CONNECT_S = 20.0
+
+
+class Exchange:
+    """Holds a place of the throttle until it is closed.
+
+    complete: every byte of the request was handed over, so the service may have all of it.
+    fault: what the body's own iterator raised. bearer: the `Authorization` that was sent.
+    """
+
+    def __init__(self, request: Request, throttle: Throttle, ticket: int) -> None:
+        self.request = request
+        self.ticket = ticket
+        self.bearer = ""
+        self.answer: Answer | None = None
+        self.complete = False
+        self.fault: Exception | None = None
+        self._throttle = throttle
+        self._outgoing: AsyncGenerator[bytes, None] | None = None
+        self._open = True
+
+    @property
+    def answered(self) -> Answer:
+        """The answer, once there is one."""
+        assert self.answer is not None
+        return self.answer
+
+    def sending(self, on_complete: Callable[[], None]) -> Sending:
+        """What the engine is given; `on_complete` is called when the last byte is handed over."""
+        request = self.request
+        headers = [("User-Agent", USER_AGENT), ("Accept-Encoding", "identity"), *request.headers]
+        if self.bearer:
+            headers.append(("Authorization", self.bearer))
+        for name, value in headers:
+            if not (name + value).isascii() or not (name + value).isprintable():
+                raise BadAnswer(f"the header {name!r} cannot be sent: it holds a control character")
+        body: bytes | AsyncIterator[bytes]
+        if isinstance(request.body, Stream):
+            size = request.body.size
+            body = self._outgoing = self._send(request.body, on_complete)
+        else:
+            size, body = len(request.body), request.body
+            self.complete = True
+            on_complete()
+        if size or request.method in ("POST", "PUT", "PATCH"):
+            headers.append(("Content-Length", str(size)))
+        return Sending(request.method, request.url, headers, body, CONNECT_S, request.idle_s)
+
+    async def close(self) -> None:
+        """Let go of the answer, of the body's source, and of the place. Safe to call twice."""
+        if not self._open:
+            return
+        self._open = False
+        try:
+            if self._outgoing is not None:
+                await self._outgoing.aclose()
+            if self.answer is not None:
+                await self.answer.close()
+        finally:
+            self._throttle.leave()
+
+    async def _send(self, stream: Stream, on_complete: Callable[[], None]) -> AsyncGenerator[bytes, None]:
+        handed = 0
+        try:
+            async with closing(stream.open()) as chunks:
+                async for chunk in chunks:
+                    handed += len(chunk)
+                    if handed > stream.size:
+                        raise Changed(f"more than the {stream.size} bytes that were to be sent")
+                    await self._throttle.moved(len(chunk))
+                    if handed >= stream.size:
+                        self.complete = True
+                        on_complete()
+                    yield chunk
+            if handed < stream.size:
+                raise Changed(f"{handed} of the {stream.size} bytes that were to be sent")
+        except Exception as error:
+            self.fault = error
+            raise

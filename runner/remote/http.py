@@ -1,0 +1,184 @@
+"""The words of the wire: what is asked, what is answered, and what an engine owes.
+
+An engine sends one request and gives back one answer. It follows no redirect, decodes nothing, cleans no
+path, verifies TLS always, and keeps each phase to its time. Everything else is `wire.Wire`'s.
+"""
+
+import email.utils
+import ipaddress
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, NamedTuple, Protocol
+
+from runner.model.errors import AcdrunError, BadAnswer
+
+JSON_LIMIT = 64 << 20
+"""Most bytes of an answer that is held in memory."""
+
+_URL = re.compile(r"(https?)://([^/?#]+)([/?][\x21-\x7e]*)?", re.ASCII)
+_AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A body that is sent piece by piece. open: yields it anew from the first byte; size: bytes in all."""
+
+    size: int
+    open: Callable[[], AsyncIterator[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of a service.
+
+    repeatable: sending it twice has the effect of sending it once.
+    authorised: it carries the remote's token; never to be set for a signed URL.
+    idle_s: longest silence of the service, in seconds, before the connection is given up.
+    """
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | Stream = b""
+    repeatable: bool = True
+    authorised: bool = True
+    idle_s: float = 60.0
+
+
+class Reply(NamedTuple):
+    """A whole answer. headers: names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Sending(NamedTuple):
+    """What an engine sends: every header there is, the body's length among them."""
+
+    method: str
+    url: str
+    headers: list[tuple[str, str]]
+    body: bytes | AsyncIterator[bytes]
+    connect_s: float
+    idle_s: float
+
+
+class LinkFailure(Exception):
+    """The connection failed. Its text names no header and no query.
+
+    phase: "connect" when not a byte of the request can have been sent; "exchange" before the answer's
+        headers were complete; "body" within the answer's body.
+    untrusted: the server's certificate was refused.
+    """
+
+    def __init__(
+        self, text: str, phase: Literal["connect", "exchange", "body"], *, untrusted: bool = False
+    ) -> None:
+        super().__init__(text)
+        self.phase = phase
+        self.untrusted = untrusted
+
+
+class Answer(Protocol):
+    """An answer whose headers have come. headers: names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body as sent. Raises LinkFailure when it ends before its declared end."""
+
+    async def close(self) -> None:
+        """Let the connection go; one whose body was not read to its end is closed."""
+
+
+class Engine(Protocol):
+    """Sends requests, as many at once as it is asked to."""
+
+    async def send(self, sending: Sending) -> Answer:
+        """Send, and wait for the answer's headers. Raises LinkFailure, or what the body's source raises."""
+
+    async def close(self) -> None:
+        """Close every connection."""
+
+
+Classify = Callable[[Request, Reply], AcdrunError | None]
+"""A service's own reading of an answer: the error it stands for, or None when it is one of success.
+
+Asked for every status but 2xx, with as much of the body as came."""
+
+
+class TokenExpired(AcdrunError):
+    """The service refused the access token; the wire renews it and asks once more."""
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port. Raises BadAnswer for what is no plain URL, and for http:// beyond this machine.
+
+    Source: reliability.md §7, `http://` only to loopback.
+    """
+    match = _URL.fullmatch(url)
+    if match is None:
+        raise BadAnswer(f"no address that can be asked: {show_url(url)!r}")
+    return _origin(match[1], match[2])
+
+
+@lru_cache(maxsize=256)
+def _origin(scheme: str, authority: str) -> tuple[str, str, int]:
+    match = _AUTHORITY.fullmatch(authority)
+    port = int(match[2] or (443 if scheme == "https" else 80)) if match else 0
+    if match is None or not 0 < port < 65536:
+        raise BadAnswer("an address with a host or port that cannot be asked")
+    host = match[1].lower()
+    if scheme == "http" and not loopback(host):
+        raise BadAnswer(
+            f"refused to speak to {host!r} without encryption",
+            hint="use https://; http:// is for this machine",
+        )
+    return scheme, host, port
+
+
+def loopback(host: str) -> bool:
+    """Is this host this machine itself?"""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def show_url(url: str) -> str:
+    """The address as a message may show it: no query, no user, not long."""
+    bare = re.sub(r"//[^/@]*@", "//", url.partition("?")[0].partition("#")[0])
+    return bare[:200].encode("ascii", "backslashreplace").decode()
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds that `Retry-After` asks for, from its number or its date; None when it is absent or unreadable.
+
+    now: seconds since 1970. Source: RFC 9110 section 10.2.3.
+    """
+    value = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", value, re.ASCII):
+        return float(value)
+    if not value or len(value) > 64:
+        return None
+    try:
+        instant = email.utils.parsedate_to_datetime(value).timestamp()
+    except (ValueError, OverflowError):
+        return None
+    return max(0.0, instant - now)
+
+
+def proves_its_end(method: str, status: int, headers: Mapping[str, str]) -> bool:
+    """Does this answer say where it ends? One that only stops might have been cut off.
+
+    Source: reliability.md §7, response bodies.
+    """
+    if method == "HEAD" or status in (204, 304):
+        return True
+    return "content-length" in headers or "chunked" in headers.get("transfer-encoding", "").lower()

@@ -1,0 +1,175 @@
+"""OAuth 2.0: tokens that are renewed once for all who need them."""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+from runner.model.errors import AcdrunError, BadAnswer, LoginNeeded, Throttled, Unavailable
+from runner.model.secret import Secret
+from runner.remote.http import Reply, Request
+from runner.remote.secrets import known
+from runner.remote.tokens import Token, TokenStore
+from runner.remote.wire import Wire
+
+MARGIN_S = 120.0
+"""A token is renewed this long before it expires, so that none expires on the way. Source: acd-api §2.3."""
+
+_ANSWER_LIMIT = 1 << 16
+
+
+class OAuth:
+    """The authoriser of one remote: `Authorization: Bearer`, renewed by the refresh token.
+
+    wire: a way to the token endpoint that asks for no token itself, and classifies by `classify`.
+    store: where renewed tokens are kept; None for tokens that die with their server.
+    seed: the configured token. A stored one that was refreshed from another seed is passed over.
+    now: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        token_url: str,
+        *,
+        store: TokenStore | None,
+        seed: Token | None = None,
+        client_id: Secret | None = None,
+        client_secret: Secret | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._wire = wire
+        self._url = token_url
+        self._store = store
+        self._seed = replace(seed, seed=_fingerprint(seed)) if seed is not None else None
+        self._client_id = client_id
+        self._client_secret = client_secret
+        self._now = now
+        self._token: Token | None = None
+        self._lock: asyncio.Lock | None = None
+
+    async def bearer(self) -> str:
+        """See `wire.Authoriser`."""
+        token = self._token
+        if token is None or self._expiring(token):
+            token = await self._fresh(None)
+        return "Bearer " + token.access.reveal()
+
+    async def renew(self, refused: str) -> None:
+        """See `wire.Authoriser`."""
+        await self._fresh(refused.removeprefix("Bearer "))
+
+    async def _fresh(self, refused: str | None) -> Token:
+        if self._lock is None:
+            self._lock = asyncio.Lock()
+        async with self._lock:
+            if self._token is None:
+                self._token = self._at_hand()
+            if self._good(self._token, refused):
+                return self._token
+            async with self._alone():
+                there = self._at_hand()  # another process may have been faster
+                if not self._good(there, refused):
+                    there = await self._refresh(there)
+                self._token = there
+                return there
+
+    def _good(self, token: Token, refused: str | None) -> bool:
+        return not self._expiring(token) and token.access.reveal() != refused
+
+    def _expiring(self, token: Token) -> bool:
+        return token.expiry is not None and token.expiry - MARGIN_S <= self._now()
+
+    def _at_hand(self) -> Token:
+        stored = self._store.load() if self._store is not None else self._token
+        if stored is not None and (self._seed is None or stored.seed == self._seed.seed):
+            return stored
+        if self._seed is not None:
+            return self._seed
+        raise self._login("no token")
+
+    @contextlib.asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        if self._store is None:
+            yield
+        else:
+            async with self._store.locked():
+                yield
+
+    async def _refresh(self, old: Token) -> Token:
+        if old.refresh is None:
+            raise self._login("the token has expired, and there is no refresh token")
+        fields = {"grant_type": "refresh_token", "refresh_token": old.refresh.reveal()}
+        if self._client_id is not None:
+            fields["client_id"] = self._client_id.reveal()
+        if self._client_secret is not None:
+            fields["client_secret"] = self._client_secret.reveal()
+        request = Request(
+            "POST",
+            self._url,
+            headers=(("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "application/json")),
+            body=urlencode(fields).encode("ascii"),
+            authorised=False,
+        )
+        try:
+            reply = await self._wire.call(request, most=_ANSWER_LIMIT)
+        except LoginNeeded as error:
+            raise self._login(error.message) from error
+        token = self._read(reply.body, old)
+        # Saved before it is used, with nothing awaited in between: where the service replaces refresh
+        # tokens, the one in this answer is the only one left.
+        if self._store is not None:
+            self._store.save(token)
+        return token
+
+    def _read(self, body: bytes, old: Token) -> Token:
+        data: Any = _json(body)
+        access = data.get("access_token") if isinstance(data, dict) else None
+        if not isinstance(access, str) or not access or not access.isascii() or not access.isprintable():
+            raise BadAnswer("the token endpoint sent no token", remote=self._wire.remote)
+        refresh, kind, seconds = data.get("refresh_token"), data.get("token_type"), data.get("expires_in")
+        lasts = isinstance(seconds, int | float) and 0 < seconds < 1e9
+        return Token(
+            access=known(Secret(access)),
+            refresh=known(Secret(refresh)) if isinstance(refresh, str) and refresh else old.refresh,
+            type=kind if isinstance(kind, str) and kind else old.type,
+            expiry=self._now() + seconds if lasts else None,
+            seed=old.seed,
+        )
+
+    def _login(self, why: str) -> LoginNeeded:
+        name = self._wire.remote
+        return LoginNeeded(why, remote=name, hint=f"acdrun login {name}")
+
+
+def classify(request: Request, reply: Reply) -> AcdrunError | None:
+    """Read an answer of a token endpoint. Source: RFC 6749 section 5.2, acd-api §2.3."""
+    if reply.status == 429:
+        return Throttled("the token endpoint asks for fewer requests")
+    if reply.status >= 500 or reply.status == 408:
+        return Unavailable(f"the token endpoint answers with status {reply.status}")
+    data = _json(reply.body)
+    code = data.get("error") if isinstance(data, dict) else None
+    if code == "invalid_grant":
+        return LoginNeeded("the refresh token is not valid any more")
+    if code in ("invalid_client", "unauthorized_client"):
+        return LoginNeeded("the client id or its secret is not valid")
+    shown = code if isinstance(code, str) and code.isidentifier() and len(code) < 64 else "no reason given"
+    return BadAnswer(f"the token endpoint answers with status {reply.status}: {shown}")
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None  # the error would carry the text
+
+
+def _fingerprint(token: Token) -> str:
+    secret = token.refresh or token.access
+    return hashlib.sha256(secret.reveal().encode()).hexdigest()

@@ -1,0 +1,190 @@
+"""A remote: a named place, and what every place is given on top of its backend's few verbs."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from types import TracebackType
+
+from runner.model import path as paths
+from runner.model.backend import Backend, Capabilities, Quota
+from runner.model.checksum import Checksum, hasher
+from runner.model.content import Content
+from runner.model.errors import AcdrunError, Blocked, Changed, Exists, NotFound
+from runner.model.node import Folder, Node
+from runner.remote.close import closing
+from runner.remote.walk import Admits, everything, walk
+
+_IN_THREAD = 1 << 18
+"""A piece of this many bytes takes longer to digest than a thread takes to answer."""
+
+
+class Remote:
+    """A backend under a name, seen from the folder `prefix` down.
+
+    Paths are relative to that folder; a part that no path may have is refused here, before any backend
+    sees it. An error that leaves a verb names the remote and the path, counted from the backend's root.
+    """
+
+    def __init__(self, name: str, backend: Backend, prefix: str = "") -> None:
+        self.name = name
+        self.backend = backend
+        self.prefix = prefix
+
+    @property
+    def can(self) -> Capabilities:
+        """What the backend claims."""
+        return self.backend.can
+
+    @property
+    def place(self) -> str:
+        """Which generations may be compared with each other: the key of the hash cache."""
+        return self.name
+
+    def at(self, path: str) -> "Remote":
+        """The same remote from the folder at `path` down; nothing is contacted."""
+        return Remote(self.name, self.backend, self._full(path))
+
+    async def close(self) -> None:
+        """Let go of the backend's connections and processes. Safe to call twice."""
+        await self.backend.close()
+
+    async def list(self, folder: str = "") -> AsyncGenerator[Sequence[Node], None]:
+        """Yield the children in pages, as the backend has them. Raises NotFound, Denied."""
+        full = self._full(folder)
+        with _Placing(self.name, full):
+            async with closing(self.backend.list(full)) as pages:
+                async for page in pages:
+                    yield page
+
+    async def stat(self, path: str) -> Node:
+        """The node as it is now. Raises NotFound."""
+        full = self._full(path)
+        with _Placing(self.name, full):
+            return await self.backend.stat(full)
+
+    async def read(self, path: str, *, expect: str | None = None) -> AsyncGenerator[bytes, None]:
+        """Yield the content. Raises NotFound, Truncated, Changed."""
+        full = self._full(path)
+        with _Placing(self.name, full):
+            async with closing(self.backend.read(full, expect=expect)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    async def put(self, path: str, content: Content, *, expect: str | None = None) -> Node:
+        """Store the content, where nothing is (expect None) or in place of the generation `expect`.
+
+        A Changed is the source's and is passed on as it is.
+        """
+        full = self._full(path)
+        with _Placing(self.name, full, storing=True):
+            return await self.backend.put(full, content, expect=expect)
+
+    async def mkdir(self, path: str) -> Node:
+        """Make the folder, whose parent must exist, unless it is there already."""
+        full = self._full(path)
+        with _Placing(self.name, full):
+            return await self.backend.mkdir(full)
+
+    async def mkdirs(self, path: str = "") -> Node:
+        """Make the folder and every folder above it that is missing, the root of the remote too."""
+        full = self._full(path)
+        with _Placing(self.name, full):
+            return await self._mkdirs(full)
+
+    async def _mkdirs(self, full: str) -> Node:
+        try:
+            return await self.backend.mkdir(full)
+        except NotFound:
+            if not full:
+                raise
+        await self._mkdirs(paths.parent(full))
+        return await self.backend.mkdir(full)
+
+    async def move(self, path: str, to: str, *, expect: str | None = None) -> Node:
+        """Rename on the service; nothing may be at `to`, but for the node itself in another case."""
+        full, goal = self._full(path), self._full(to)
+        if not full or not goal:
+            raise Blocked("the root of a remote cannot be moved", remote=self.name, path=full)
+        with _Placing(self.name, full, goal):
+            return await self.backend.move(full, goal, expect=expect)
+
+    async def trash(self, path: str, *, expect: str | None = None) -> str:
+        """Remove recoverably; return what it takes to bring it back."""
+        full = self._full(path)
+        if not path:
+            raise Blocked("the root of a remote cannot be trashed", remote=self.name, path=full)
+        with _Placing(self.name, full):
+            return await self.backend.trash(full, expect=expect)
+
+    async def quota(self) -> Quota:
+        """How much room there is. Raises Unsupported."""
+        with _Placing(self.name, self.prefix):
+            return await self.backend.quota()
+
+    async def checksum(self, path: str, algorithm: str, *, expect: str | None = None) -> Checksum:
+        """Read the file to its end and digest it. Raises what `read` raises."""
+        digest = hasher(algorithm)
+        async with closing(self.read(path, expect=expect)) as chunks:
+            async for chunk in chunks:
+                if len(chunk) >= _IN_THREAD:
+                    await asyncio.to_thread(digest.update, chunk)
+                else:
+                    digest.update(chunk)
+        return Checksum(algorithm, digest.hexdigest())
+
+    def content(
+        self,
+        path: str,
+        node: Node,
+        algorithm: str = "md5",
+        progress: Callable[[int], None] | None = None,
+    ) -> Content:
+        """The file's bytes, to be sent elsewhere: each pass reads them anew, only of the generation seen."""
+        return Content(
+            node.size,
+            lambda: self.read(path, expect=node.generation or None),
+            mtime_ns=node.mtime_ns,
+            algorithm=algorithm,
+            progress=progress,
+        )
+
+    def walk(self, admits: Admits = everything, *, ahead: int | None = None) -> AsyncIterator[Folder]:
+        """List every folder in path order, the root first; see `walk.walk`.
+
+        ahead: folders listed at the same time; by default as many requests as suit the service.
+        """
+        return walk(self.list, admits, ahead or self.can.concurrency)
+
+    def _full(self, path: str) -> str:
+        if path:
+            for part in path.split("/"):
+                if fault := paths.fault(part):
+                    raise Blocked(f"{fault} is no part of a path", remote=self.name, path=path)
+        return paths.join(self.prefix, path)
+
+
+class _Placing:
+    """Names the place in an error that passes by and does not know it yet.
+
+    storing: a Changed is passed on as it is, for it comes from the source of what is stored here.
+    goal: where a move would go, and what an Exists then is about.
+    """
+
+    __slots__ = ("_full", "_goal", "_name", "_storing")
+
+    def __init__(self, name: str, full: str, goal: str | None = None, *, storing: bool = False) -> None:
+        self._name = name
+        self._full = full
+        self._goal = goal
+        self._storing = storing
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not isinstance(error, AcdrunError) or (isinstance(error, Changed) and self._storing):
+            return
+        if not error.remote:
+            error.remote = self._name
+        if error.path is None:
+            error.path = self._goal if self._goal is not None and isinstance(error, Exists) else self._full

@@ -1,0 +1,134 @@
+"""How hard a remote is driven: one throttle that all its workers share."""
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+LEAST_PAUSE_S = 0.5
+MOST_PAUSE_S = 60.0
+
+
+class Throttle:
+    """Requests a second, requests at once, bytes a second, and a pause for all when the service asks for one.
+
+    Additive increase, multiplicative decrease: a 429 halves how many requests may be under way and doubles
+    the pause; each request that goes well makes room for a part of one more and shortens the next pause.
+    requests_per_s, bandwidth (bytes a second, both ways together): None for no limit.
+    clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        *,
+        concurrency: int,
+        requests_per_s: float | None = None,
+        bandwidth: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        chance: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self.concurrency = max(1, concurrency)
+        self._requests = _Pace(requests_per_s) if requests_per_s else None
+        self._bytes = _Pace(bandwidth) if bandwidth else None
+        self._clock = clock
+        self._sleep = sleep
+        self._chance = chance
+        self._busy = 0
+        self._window = float(self.concurrency)
+        self._queue: deque[asyncio.Future[None]] = deque()
+        self._not_before = float("-inf")
+        self._pause_s = 0.0
+        self._storm = 0
+
+    @property
+    def window(self) -> int:
+        """How many requests may be under way at this moment."""
+        return int(self._window)
+
+    async def enter(self) -> int:
+        """Wait until a request may be sent. Returns a ticket for `leave`, `well` and `slow_down`."""
+        if self._queue or self._busy >= self.window:
+            await self._in_line()
+        else:
+            self._busy += 1
+        try:
+            while (wait := self._not_before - self._clock()) > 0:
+                await self._sleep(wait)
+            if self._requests is not None:
+                await self._until(self._requests.reserve(self._clock(), 1))
+        except BaseException:
+            self.leave()
+            raise
+        return self._storm
+
+    def leave(self) -> None:
+        """The request has ended, well or not."""
+        self._busy -= 1
+        self._admit()
+
+    def well(self, ticket: int) -> None:
+        """The service answered without complaint to a request sent since the last one."""
+        if self._window < self.concurrency and ticket == self._storm:
+            self._window = min(float(self.concurrency), self._window + 1 / self._window)
+            self._pause_s *= 0.9
+            self._admit()
+
+    def slow_down(self, ticket: int, after_s: float | None = None) -> float:
+        """The service refused a request for there being too many; pause everyone. Returns seconds from now.
+
+        Of many refusals of requests that were sent before a pause began only the first makes it longer.
+        after_s: what the service asks for.
+        """
+        now = self._clock()
+        if ticket == self._storm:
+            self._storm += 1
+            self._window = max(1.0, self._window / 2)
+            self._pause_s = min(MOST_PAUSE_S, max(LEAST_PAUSE_S, self._pause_s * 2))
+            self._not_before = max(self._not_before, now + self._chance(self._pause_s / 2, self._pause_s))
+        if after_s is not None:
+            self._not_before = max(self._not_before, now + after_s)
+        return max(0.0, self._not_before - now)
+
+    async def moved(self, count: int) -> None:
+        """Wait until `count` more bytes may pass."""
+        if self._bytes is not None:
+            await self._until(self._bytes.reserve(self._clock(), count))
+
+    async def _until(self, instant: float) -> None:
+        while (wait := instant - self._clock()) > 0:
+            await self._sleep(wait)
+
+    async def _in_line(self) -> None:
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self.leave()  # admitted in the same instant: pass the place on
+            else:
+                self._queue.remove(place)
+            raise
+
+    def _admit(self) -> None:
+        while self._queue and self._busy < self.window:
+            place = self._queue.popleft()
+            if not place.done():
+                self._busy += 1
+                place.set_result(None)
+
+
+class _Pace:
+    """Instants that lie so far apart that a rate is never exceeded; late sleepers do not lower it."""
+
+    def __init__(self, per_s: float) -> None:
+        self._step_s = 1.0 / per_s
+        self._next = float("-inf")
+
+    def reserve(self, now: float, count: int) -> float:
+        """The instant at which `count` more may pass."""
+        instant = max(now, self._next)
+        self._next = instant + count * self._step_s
+        return instant

@@ -1,0 +1,321 @@
+"""The one choke point for a remote's requests: throttle > authorise > send > classify > retry > trace."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager, suppress
+from functools import partial
+from typing import NamedTuple, Protocol, TypeVar
+
+from runner.model.errors import (
+    AcdrunError,
+    BadAnswer,
+    Denied,
+    LoginNeeded,
+    Throttled,
+    Truncated,
+    Unavailable,
+    Unclear,
+)
+from runner.remote import retry
+from runner.remote.exchange import CONNECT_S, Exchange
+from runner.remote.http import (
+    JSON_LIMIT,
+    Classify,
+    Engine,
+    LinkFailure,
+    Reply,
+    Request,
+    TokenExpired,
+    origin,
+    proves_its_end,
+    retry_after,
+    show_url,
+)
+from runner.remote.secrets import redact
+from runner.remote.throttle import Throttle
+
+T = TypeVar("T")
+
+RENEW_S = 60.0
+_ERROR_BODY = 1 << 20
+_LEAST_BYTES = 1024
+"""A body that brings fewer bytes than this in `idle_s` seconds of waiting is as good as silent."""
+
+
+class Authoriser(Protocol):
+    """Knows the token of a remote."""
+
+    async def bearer(self) -> str:
+        """The value of `Authorization`, good for a while yet. Raises LoginNeeded."""
+
+    async def renew(self, refused: str) -> None:
+        """The service refused this value: get another, unless somebody has already. Raises LoginNeeded."""
+
+
+class Trace(NamedTuple):
+    """One try of a request. url: without query; status: None without an answer; seconds: to its headers."""
+
+    method: str
+    url: str
+    status: int | None
+    seconds: float
+
+
+class Wire:
+    """The way to one service.
+
+    classify: the service's reading of an answer that is no 2xx.
+    authoriser: None for a service that needs no token.
+    trace: told of each try. clock: seconds, monotonic; now: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        throttle: Throttle,
+        classify: Classify,
+        *,
+        remote: str = "",
+        authoriser: Authoriser | None = None,
+        trace: Callable[[Trace], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.remote = remote
+        self.throttle = throttle
+        self._engine = engine
+        self._classify = classify
+        self._authoriser = authoriser
+        self._trace = trace
+        self._clock = clock
+        self._now = now
+
+    async def call(self, request: Request, *, most: int = JSON_LIMIT) -> Reply:
+        """Ask, and return the whole answer, of at most `most` bytes.
+
+        Raises what `classify` makes of the answer; Unavailable when none came; Truncated when it was cut
+        off; Unclear when a request that is not repeatable was sent in full and may have had its effect.
+        """
+        return await self._repeated(partial(self._whole, request, most))
+
+    @asynccontextmanager
+    async def stream(self, request: Request) -> AsyncIterator["Download"]:
+        """Ask, and let the body be read piece by piece. Only the way to its first byte is tried again."""
+        exchange = await self._repeated(partial(self._open, request))
+        try:
+            yield Download(exchange, self)
+        finally:
+            await exchange.close()
+
+    @asynccontextmanager
+    async def kept_authorised(self) -> AsyncIterator[None]:
+        """Renew the token whenever it is due, for as long as one long request is under way.
+
+        The service gave up uploads that outlived their token by far, unless it had been renewed meanwhile.
+        Source: acd-api §11, retry rules.
+        """
+        renewing = asyncio.ensure_future(self._renewing())
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.wait([renewing])
+
+    async def _renewing(self) -> None:
+        while self._authoriser is not None:
+            await asyncio.sleep(RENEW_S)
+            with suppress(AcdrunError):  # whoever needs the token next will meet the same
+                await self._authoriser.bearer()
+
+    async def _repeated(self, call: Callable[[], Awaitable[T]]) -> T:
+        try:
+            try:
+                return await call()
+            except AcdrunError as error:
+                if not error.retry or isinstance(error, Unclear):
+                    raise
+                return await retry.in_force().again(call, error)
+        except _SourceFault as fault:
+            error_of_source = fault.error
+        raise error_of_source
+
+    async def _whole(self, request: Request, most: int) -> Reply:
+        exchange = await self._open(request)
+        try:
+            body = await self._read(exchange, most)
+        except Truncated as error:
+            if request.repeatable:
+                raise
+            raise self._error(Unclear(f"sent, but the answer was cut off: {error.message}")) from error
+        finally:
+            await exchange.close()
+        return Reply(exchange.answered.status, exchange.answered.headers, body)
+
+    async def _open(self, request: Request) -> Exchange:
+        renewed = False
+        while True:
+            ticket = await self.throttle.enter()
+            exchange = Exchange(request, self.throttle, ticket)
+            try:
+                return await self._try(exchange)
+            except TokenExpired as error:
+                await exchange.close()
+                if renewed or self._authoriser is None:
+                    raise self._error(
+                        LoginNeeded(f"the service refuses the token: {error.message}"), renew=True
+                    ) from error
+                renewed = True
+                await self._authoriser.renew(exchange.bearer)
+            except BaseException:
+                await exchange.close()
+                raise
+
+    async def _try(self, exchange: Exchange) -> Exchange:
+        request = exchange.request
+        if request.authorised and self._authoriser is not None:
+            exchange.bearer = await self._authoriser.bearer()
+        started = self._clock()
+        try:
+            await self._send(exchange)
+        finally:
+            if self._trace is not None:
+                status = exchange.answer.status if exchange.answer is not None else None
+                self._trace(Trace(request.method, show_url(request.url), status, self._clock() - started))
+        answer = exchange.answered
+        if 200 <= answer.status < 300:
+            self.throttle.well(exchange.ticket)
+            return exchange
+        raise await self._judged(exchange)
+
+    async def _send(self, exchange: Exchange) -> None:
+        origin(exchange.request.url)
+        failure: LinkFailure | None = None
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(None) as deadline:
+                # The answer's headers have a deadline of their own once the service has the whole request:
+                # a server that sends one byte of them a minute is never silent.
+                limit = exchange.request.idle_s + CONNECT_S
+                sending = exchange.sending(lambda: deadline.reschedule(loop.time() + 2 * limit))
+                exchange.answer = await self._engine.send(sending)
+        except LinkFailure as error:
+            failure = error
+        except TimeoutError:
+            failure = LinkFailure("no answer in time", "exchange")
+        except Exception as error:
+            if error is not exchange.fault:
+                raise
+        if exchange.fault is not None:
+            raise _SourceFault(exchange.fault)
+        if failure is not None:
+            raise self._broken(exchange, failure)
+
+    def _broken(self, exchange: Exchange, failure: LinkFailure) -> AcdrunError:
+        where = show_url(exchange.request.url)
+        if failure.untrusted:
+            return self._error(Denied(f"{where}: the server's certificate is not to be trusted: {failure}"))
+        if failure.phase == "connect" or not exchange.complete or exchange.request.repeatable:
+            return self._error(Unavailable(f"{where}: {failure}"))
+        return self._error(Unclear(f"{where}: sent in full, but no answer came: {failure}"))
+
+    async def _judged(self, exchange: Exchange) -> AcdrunError:
+        answer, request = exchange.answered, exchange.request
+        try:
+            body = await self._read(exchange, _ERROR_BODY)
+        except (Truncated, BadAnswer):
+            body = b""  # the status says enough
+        if 300 <= answer.status < 400:
+            goal = show_url(answer.headers.get("location", ""))
+            return self._error(BadAnswer(f"{show_url(request.url)}: redirected to {goal!r}; not followed"))
+        error = self._classify(request, Reply(answer.status, answer.headers, body))
+        if error is None:
+            error = BadAnswer(f"{show_url(request.url)}: status {answer.status}")
+        if error.after_s is None:
+            error.after_s = retry_after(answer.headers, self._now())
+        if isinstance(error, Throttled):
+            error.after_s = self.throttle.slow_down(exchange.ticket, error.after_s)
+            return self._error(error)
+        self.throttle.well(exchange.ticket)
+        if _may_have_worked(answer.status) and exchange.complete and not request.repeatable:
+            unclear = Unclear(error.message, hint=error.hint, after_s=error.after_s)
+            unclear.__cause__ = error
+            error = unclear
+        return self._error(error)
+
+    async def _read(self, exchange: Exchange, most: int) -> bytes:
+        parts: list[bytes] = []
+        total = 0
+        async with aclosing(self.body(exchange)) as chunks:
+            async for chunk in chunks:
+                total += len(chunk)
+                if total > most:
+                    raise self._error(
+                        BadAnswer(f"{show_url(exchange.request.url)}: an answer of more than {most} bytes")
+                    )
+                parts.append(chunk)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def body(self, exchange: Exchange) -> AsyncGenerator[bytes, None]:
+        """The answer's body, sure to be whole once it has ended. Raises Truncated."""
+        request, answer = exchange.request, exchange.answered
+        where = show_url(request.url)
+        if answer.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+            raise self._error(BadAnswer(f"{where}: an encoded answer, which was not asked for"))
+        if answer.status < 300 and not proves_its_end(request.method, answer.status, answer.headers):
+            raise self._error(Truncated(f"{where}: an answer that does not say where it ends"))
+        waited, brought = 0.0, 0
+        chunks = answer.chunks()
+        while True:
+            began = self._clock()
+            try:
+                chunk = await anext(chunks, None)
+            except LinkFailure as error:
+                raise self._error(Truncated(f"{where}: the answer was cut off: {error}")) from error
+            if chunk is None:
+                return
+            waited += self._clock() - began
+            brought += len(chunk)
+            if waited > request.idle_s:
+                if brought < _LEAST_BYTES:
+                    raise self._error(Truncated(f"{where}: the answer only trickles"))
+                waited, brought = 0.0, 0
+            await self.throttle.moved(len(chunk))
+            yield chunk
+
+    def _error(self, error: AcdrunError, *, renew: bool = False) -> AcdrunError:
+        error.message = redact(error.message)
+        error.args = (error.message,)
+        error.remote = error.remote or self.remote
+        if renew:
+            error.hint = f"acdrun login {self.remote}"
+        return error
+
+
+class _SourceFault(Exception):
+    """What the body's own source raised; it passes the retries by, for it is not the service's."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
+def _may_have_worked(status: int) -> bool:
+    """Time-outs and gateways speak for a service that they did not hear to the end. Source: acd-api §11."""
+    return status == 408 or status >= 500
+
+
+class Download:
+    """An answer whose body is still to be read. headers: in lower case; size: bytes, None when not said."""
+
+    def __init__(self, exchange: Exchange, wire: Wire) -> None:
+        self.status = exchange.answered.status
+        self.headers = exchange.answered.headers
+        length = self.headers.get("content-length", "")
+        self.size = int(length) if length.isascii() and length.isdigit() else None
+        self._exchange = exchange
+        self._wire = wire
+
+    def chunks(self) -> AsyncGenerator[bytes, None]:
+        """The body; an end without an error is the declared end. Raises Truncated."""
+        return self._wire.body(self._exchange)

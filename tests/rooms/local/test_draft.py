@@ -1,0 +1,324 @@
+"""Writing: the name shows the old content or the new; cells D1 D2 D3 P8 P10."""
+
+import errno
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from runner.backends.local import rename
+from runner.model.content import CHUNK, Content
+from runner.model.errors import AcdrunError, Blocked, Denied, Exists, NoSpace, Stale, Unreadable, Unsynced
+from runner.model.node import Node
+from runner.remote.remote import Remote
+from tests.rooms.local.disk import FailingCalls, files, on, open_files
+
+SIZES = (5, 2 * CHUNK + 5)
+MANY = 60
+"""More system calls than one put makes."""
+
+
+async def create(remote: Remote) -> Node:
+    return await remote.put("folder/file", Content.of(b"new"))
+
+
+def replace(root: Path, expect: str, run: str) -> None:
+    on(root, lambda remote: remote.put("folder/file", Content.of(b"new"), expect=expect), run)
+
+
+def visible(root: Path) -> dict[str, Node]:
+    async def look(remote: Remote) -> dict[str, Node]:
+        return {node.name: node async for page in remote.list("folder") for node in page}
+
+    return on(root, look)
+
+
+def current(root: Path) -> str:
+    return visible(root)["file"].generation
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC])
+def test_d1_whichever_call_of_a_create_fails_no_part_is_seen(
+    root: Path, monkeypatch: pytest.MonkeyPatch, code: int, size: int
+) -> None:
+    (root / "folder").mkdir()
+    failed = set()
+    for number in range(1, MANY):
+        calls, before = FailingCalls(number, code), open_files()
+        with monkeypatch.context() as patch:
+            calls.install(patch)
+            try:
+                on(root, lambda remote: remote.put("folder/file", Content.of(b"n" * size)))
+            except AcdrunError as error:
+                assert error.path is not None
+            else:
+                assert calls.failed in ("", "close")
+        found = files(root)
+        assert found in ({}, {"folder/file": b"n" * size})
+        assert open_files() == before
+        failed.add(calls.failed)
+        for path in found:
+            (root / path).unlink()
+        if not calls.failed:
+            break
+
+    assert not calls.failed, "more calls than were thought"
+    assert failed >= {"open", "write", "fsync", "fstat", "stat", "fchmod", "close", "renameat2"}
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("linking", [True, False])
+def test_d1_whichever_call_of_a_replace_fails_the_old_content_is_kept(
+    root: Path, monkeypatch: pytest.MonkeyPatch, linking: bool
+) -> None:
+    if not linking:
+        monkeypatch.setattr("runner.backends.local.trash.link_new", lambda *args: False)
+    (root / "folder").mkdir()
+    live = root / "folder" / "file"
+    for number in range(1, MANY):
+        live.write_bytes(b"old")
+        seen, calls, before = current(root), FailingCalls(number, errno.EIO), open_files()
+        with monkeypatch.context() as patch:
+            calls.install(patch)
+            try:
+                replace(root, seen, str(number))
+            except AcdrunError:
+                pass
+            else:
+                assert calls.failed in ("", "close")
+        assert live.read_bytes() in (b"old", b"new")
+        assert b"old" in files(root).values()
+        assert set(visible(root)) == {"file"}
+        assert open_files() == before
+        if live.read_bytes() == b"old":  # and it can be tried again; as planned, unless it had to be renamed
+            again = seen if linking else current(root)
+            replace(root, again, str(number))
+            assert sorted(files(root).values()).count(b"old") == number
+        live.unlink()
+        if not calls.failed:
+            return
+    raise AssertionError("more calls than were thought")
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("verb", ["write", "fsync", "close", "rename"])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_d1_a_full_disk_is_no_space(
+    root: Path, monkeypatch: pytest.MonkeyPatch, code: int, verb: str
+) -> None:
+    (root / "folder").mkdir()
+    number = 2 if verb == "close" else 1  # the first one closes the folder above
+
+    FailingCalls(number, code, (verb,)).install(monkeypatch)
+    with pytest.raises(NoSpace):
+        on(root, create)
+
+    assert files(root) == {}
+
+
+def test_what_is_renamed_is_on_the_disk_before_and_its_name_after(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "folder").mkdir()
+    (root / ".acdrun-trash" / "run" / "folder").mkdir(parents=True)
+    calls = FailingCalls(0, 0, ("write", "fsync", "close", "link", "rename"))
+    calls.install(monkeypatch)
+
+    async def act(remote: Remote) -> Node:
+        node = await create(remote)
+        calls.made.append("then")
+        return await remote.put("folder/file", Content.of(b"newer"), expect=node.generation)
+
+    on(root, act)
+    made = " ".join(calls.made)
+
+    written, _, replaced = made.replace("close ", "").partition(" then ")
+    assert written == "write fsync renameat2 fsync"
+    assert replaced.removesuffix(" close") == "write fsync link fsync rename fsync"
+    assert "fsync close renameat2" in made
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("number", [1, 2])
+def test_d2_a_failed_fsync_is_final(root: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    (root / "folder").mkdir()
+
+    FailingCalls(number, errno.EIO, ("fsync",)).install(monkeypatch)
+    with pytest.raises(Unsynced) as caught:
+        on(root, create)
+
+    assert not caught.value.retry
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.EPERM])
+def test_d3_a_place_that_may_not_be_written_is_denied(
+    root: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    (root / "folder").mkdir()
+
+    FailingCalls(1, code, ("write",)).install(monkeypatch)
+
+    with pytest.raises(Denied):
+        on(root, create)
+
+
+@pytest.mark.parametrize("way", ["system call", "link", "neither"])
+def test_a_create_never_replaces_on_any_file_system(
+    root: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    if way != "system call":
+        monkeypatch.setattr(rename, "_CALL", None)
+    if way == "neither":
+        monkeypatch.setattr(rename, "link_new", lambda *args: False)
+    (root / "one").write_bytes(b"1")
+    (root / "two").write_bytes(b"2")
+
+    async def act(remote: Remote) -> None:
+        await remote.put("new", Content.of(b"new"))
+        await remote.move("new", "newer")
+        with pytest.raises(Exists):
+            await remote.move("one", "two")
+
+    on(root, act)
+
+    assert files(root) == {"one": b"1", "two": b"2", "newer": b"new"}
+
+
+def test_a_file_that_appears_while_a_create_is_written_is_kept(root: Path) -> None:
+    async def act(remote: Remote) -> None:
+        content = Content.of(b"ours")
+        chunks = content.chunks
+
+        async def meddled():  # type: ignore[no-untyped-def]
+            async for chunk in chunks():
+                (root / "file").write_bytes(b"theirs")
+                yield chunk
+
+        with pytest.raises(Exists):
+            await remote.put("file", Content(4, meddled))
+
+    on(root, act)
+
+    assert files(root) == {"file": b"theirs"}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_file_that_is_written_to_while_its_successor_comes_in_is_kept(root: Path, size: int) -> None:
+    (root / "file").write_bytes(b"old")
+
+    async def act(remote: Remote) -> None:
+        content = Content.of(b"n" * size)
+
+        async def meddled():  # type: ignore[no-untyped-def]
+            async for chunk in content.chunks():
+                (root / "file").write_bytes(b"theirs")
+                yield chunk
+
+        with pytest.raises(Stale):
+            await remote.put("file", Content(size, meddled), expect=(await remote.stat("file")).generation)
+
+    on(root, act)
+
+    assert files(root) == {"file": b"theirs"}
+
+
+def test_a_new_file_follows_the_umask_and_a_replaced_one_keeps_its_permissions(root: Path) -> None:
+    (root / "old").write_bytes(b"old")
+    (root / "old").chmod(0o4750)
+    mask = os.umask(0o027)
+
+    async def act(remote: Remote) -> None:
+        await remote.put("new", Content.of(b"new"))
+        await remote.put("old", Content.of(b"new"), expect=(await remote.stat("old")).generation)
+
+    try:
+        on(root, act)
+    finally:
+        os.umask(mask)
+
+    assert (root / "new").stat().st_mode & 0o7777 == 0o640
+    assert (root / "old").stat().st_mode & 0o7777 == 0o750
+
+
+def test_a_temporary_file_is_private(root: Path) -> None:
+    seen: list[tuple[str, int]] = []
+
+    async def act(remote: Remote) -> None:
+        content = Content.of(b"n" * 2 * CHUNK)
+
+        async def watched():  # type: ignore[no-untyped-def]
+            data = b"n" * CHUNK
+            for _ in range(2):
+                yield data
+                seen.extend((path.name, path.stat().st_mode & 0o777) for path in root.iterdir())
+
+        await remote.put("file", Content(content.size, watched))
+
+    on(root, act)
+
+    assert all(name.startswith(".acdrun-") and name.endswith(".partial") for name, _ in seen)
+    assert {mode for _, mode in seen} == {0o600}
+
+
+@pytest.mark.torture
+def test_p10_what_a_killed_writer_left_is_not_listed_and_is_swept_after_a_day(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / ".acdrun-dead.partial").write_bytes(b"half")
+
+    async def list_only(remote: Remote) -> int:
+        return sum([len(page) async for page in remote.list()])
+
+    async def list_and_put(remote: Remote, name: str) -> int:
+        number = await list_only(remote)
+        await remote.put(name, Content.of(b"x"))
+        return number
+
+    assert on(root, lambda remote: list_and_put(remote, "fresh")) == 0
+    assert (root / ".acdrun-dead.partial").exists()
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now + 86_401 * 10**9)
+    assert on(root, list_only) == 1
+    assert (root / ".acdrun-dead.partial").exists()
+    assert on(root, lambda remote: list_and_put(remote, "late")) == 1
+    assert sorted(files(root)) == ["fresh", "late"]
+
+
+@pytest.mark.torture
+def test_p8_a_replace_that_died_after_the_trash_copy_is_finished_with_one_copy(root: Path) -> None:
+    (root / "file").write_bytes(b"old")
+
+    async def act(remote: Remote) -> None:
+        planned = await remote.stat("file")
+        (root / ".acdrun-trash" / "run").mkdir(parents=True)
+        os.link(root / "file", root / ".acdrun-trash" / "run" / "file")
+        await remote.put("file", Content.of(b"new"), expect=planned.generation)
+
+    on(root, act)
+
+    assert files(root) == {"file": b"new", ".acdrun-trash/run/file": b"old"}
+
+
+def test_a_name_the_disk_cannot_hold_is_blocked(root: Path) -> None:
+    async def act(remote: Remote) -> None:
+        await remote.put("x" * 256, Content.of(b"x"))
+
+    with pytest.raises(Blocked):
+        on(root, act)
+
+    assert files(root) == {}
+
+
+def test_a_source_error_is_not_taken_for_the_disks(root: Path) -> None:
+    async def failing():  # type: ignore[no-untyped-def]
+        yield b"half"
+        raise Unreadable("the source is gone", remote="source", path="a")
+
+    with pytest.raises(Unreadable) as caught:
+        on(root, lambda remote: remote.put("file", Content(8, failing)))
+
+    assert caught.value.remote == "source"
