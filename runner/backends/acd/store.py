@@ -121,8 +121,10 @@ class Store:
         stored = node.md5 if node.md5 is not None else await contents.digest(self._wire, node)
         if node.size == size and stored == md5:
             return node._replace(md5=stored)
-        await self._discard(node)
-        raise Damaged(f"stored as {node.size} bytes of MD5 {stored}, but sent were {size} of {md5}")
+        hint = "" if await finish(self._discard(node)) else f"the damaged node {node.id} could not be trashed"
+        raise Damaged(
+            f"stored as {node.size} bytes of MD5 {stored}, but sent were {size} of {md5}", hint=hint
+        )
 
     async def _settled(self, folder: str, name: str, size: int, md5: str, error: Unclear) -> AcdNode:
         """Look whether an upload arrived whose answer was lost. Source: acd-api §11, retry rules."""
@@ -151,8 +153,10 @@ class Store:
                 return node
         raise Exists("the name is taken", hint="names that differ only in case are one name here") from error
 
-    async def _discard(self, node: AcdNode) -> None:
+    async def _discard(self, node: AcdNode) -> bool:
+        """Trash a node of our own making on the way to another error, which stays the one that is raised."""
         try:
             await self._wire.change("PUT", f"trash/{node.id}")
-        except NotFound:
-            return
+        except AcdrunError:
+            return False
+        return True
