@@ -28,6 +28,7 @@ from runner.model.path import join
 from runner.model.task import Context
 from runner.plan.decide import common_algorithm
 from runner.plan.graph import StageGraph
+from runner.remote.paced import pace
 from runner.remote.remote import Remote
 from runner.state.account import Account
 from runner.state.hashes import Hashes
@@ -45,6 +46,7 @@ class Options:
 
     state: the state directory; tell: hears what goes on; signals: drain at SIGINT and SIGTERM.
     wait_lock_s: how long to wait for another run; deadline_s, most_bytes: budgets of this run.
+    transfers: how many files go over at once; None leaves it to the destination.
     """
 
     state: Path
@@ -53,6 +55,7 @@ class Options:
     wait_lock_s: float = 0.0
     deadline_s: float | None = None
     most_bytes: int | None = None
+    transfers: int | None = None
 
 
 @dataclass(slots=True)
@@ -62,7 +65,7 @@ class Result:
     path: Path
     code: Exit
     keep: bool = True
-    journal: Journal = field(init=False)
+    journal: Journal = field(init=False, repr=False)
 
     def __enter__(self) -> Self:
         self.journal = Journal(self.path)
@@ -114,12 +117,17 @@ async def apply(path: Path, options: Options) -> Result:
     """
     if not path.is_file():
         raise UsageError(f"there is no plan {str(path)!r}")
-    with contextlib.closing(_open_copy(path, options.state)) as journal:
-        header = journal.header
+    copy = _copied(path, options.state / "plans" / f"{path.name}.{new_run()}")
+    try:
+        header = _plan_header(copy, path)
         manifest = from_canonical(header.manifest)
-        _still_true(header, manifest)
-        with locked(options.state, list(_scopes(manifest)), header.id, wait_s=options.wait_lock_s):
+        with (
+            locked(options.state, list(_scopes(manifest)), header.id, wait_s=options.wait_lock_s),
+            contextlib.closing(_unapplied(copy, header, manifest, options.state)) as journal,
+        ):
             return Result(journal.database.path, await _drain(journal, manifest, options, planning=False))
+    finally:
+        copy.unlink(missing_ok=True)
 
 
 async def _drain(journal: Journal, manifest: Manifest, options: Options, *, planning: bool) -> Exit:
@@ -139,12 +147,12 @@ async def _drain(journal: Journal, manifest: Manifest, options: Options, *, plan
         stop.listen()
     async with _contexts(journal, manifest, options, label, tell) as contexts:
         hooks = Hooks(lambda job, side: _hook(manifest, job, side))
-        await Scheduler(journal, contexts, hooks, stop, tell, planning=planning).run()
+        await Scheduler(journal, contexts, hooks, stop, tell, planning=planning, transfers=options.transfers).run()
     code = _code(journal, stop, planning=planning)
-    if planning:
-        journal.mark("planned")
-    else:
+    if not planning:
         journal.end(int(code))
+    elif stop.code is None:
+        journal.mark("planned")  # one that was cut off shows a part of the truth, and is never applied
     return code
 
 
@@ -206,7 +214,9 @@ class Remotes:
             base = Path(self._manifest.file or "-").absolute().parent
             label = key if name is None else name
             setting = Setting(remote=label, base=base, state=self._state, run=self._run)
-            remote = Remote(label, await registry.backend(kind).open(config, setting))
+            driver, most = await registry.backend(kind).open(config, setting), config.limits.concurrency
+            throttle = None if driver.can.throttles else pace(config.limits)
+            remote = Remote(label, driver, throttle=throttle, most=None if most == "auto" else most)
             self._stack.push_async_callback(remote.close)
             self._open[key] = remote
         return self._open[key]
@@ -220,17 +230,34 @@ async def _hook(manifest: Manifest, name: str, side: str) -> None:
 
 def _scopes(manifest: Manifest) -> Iterator[Scope]:
     for pair in manifest.pairs:
-        remote, path = pair.destination
-        if not remote:
-            yield Scope("local", str(Path(path).resolve()).lstrip("/"))
-            continue
-        config = manifest.remotes[remote]
-        place = config.model_dump(mode="json", exclude={"root", "limits", "auth"})
-        if place["type"] == "local":
-            top = Path(manifest.file or "-").absolute().parent / Path(str(place["path"])).expanduser()
-            yield Scope("local", join(join(str(top.resolve()).lstrip("/"), config.root), path))
-        else:
-            yield Scope(json.dumps(place, sort_keys=True), join(config.root, path))
+        yield _scope(manifest, pair.destination)
+        if pair.mode == "move":
+            yield _scope(manifest, pair.source)
+
+
+def _scope(manifest: Manifest, location: Location) -> Scope:
+    remote, path = location
+    if not remote:
+        return Scope("local", str(Path(path).resolve()).lstrip("/"))
+    config = manifest.remotes[remote]
+    place = config.model_dump(mode="json", exclude={"root", "limits", "auth"})
+    if place["type"] == "local":
+        top = Path(manifest.file or "-").absolute().parent / Path(str(place["path"])).expanduser()
+        return Scope("local", join(join(str(top.resolve()).lstrip("/"), config.root), path))
+    return Scope(json.dumps(place, sort_keys=True), join(config.root, path))
+
+
+@contextlib.asynccontextmanager
+async def place(manifest: Manifest, location: Location, state: Path, *, writes: bool = False) -> AsyncIterator[Remote]:
+    """One place on its own, without a run; it is closed at the end.
+
+    manifest: whose remotes are meant. writes: nobody else may write there meanwhile. Raises Locked.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        label = new_run()
+        if writes:
+            stack.enter_context(locked(state, [_scope(manifest, location)], label))
+        yield await Remotes(manifest, state, label, stack).at(location)
 
 
 def _header(label: str, manifest: Manifest, purpose: str) -> Header:
@@ -243,10 +270,14 @@ def _close_interrupted(manifest: Manifest, options: Options) -> None:
 
     They are closed and not drained: what they finished shows in the new listing, and what they had
     under way is recognised there by its checksum. Their plan may be long out of date.
+    One that writes elsewhere too is left alone: its lock is not ours, so it may well be alive.
     """
+    scopes = set(_scopes(manifest))
     file = str(Path(manifest.file).absolute()) if manifest.file else ""
     for header in history(options.state):
         if header.state != "closed" and header.purpose == "run" and (header.name, header.file) == (manifest.name, file):
+            if not _known_scopes(header) <= scopes:
+                continue
             with contextlib.closing(Journal(_runs(options.state) / f"{header.id}.journal")) as journal:
                 done = sum(s.amounts.get("done", (0, 0))[0] for s in Account(journal).stages() if s.task == "upload")
                 journal.end(int(Exit.INTERRUPTED))
@@ -255,25 +286,45 @@ def _close_interrupted(manifest: Manifest, options: Options) -> None:
             )
 
 
-def _open_copy(path: Path, state: Path) -> Journal:
-    """The plan's own journal in the state directory: the saved file itself is never written to."""
-    with contextlib.closing(Journal(_copied(path, state / "plans" / f"{path.name}.{new_run()}"))) as plan_file:
-        header = plan_file.header
-        if header.purpose != "plan" or header.state != "planned":
-            plan_file.database.path.unlink()
-            raise PlanStale(f"{str(path)!r} is no finished plan", hint="make one with --plan --out")
-        ours = _runs(state) / f"{header.id}.journal"
-    copy = plan_file.database.path
-    if ours.exists():
-        copy.unlink()
-        journal = Journal(ours)
-        if journal.header.state == "closed" and journal.header.exit not in (Exit.INTERRUPTED, Exit.TERMINATED, Exit.BUDGET):
-            code = journal.header.exit
-            journal.close()
-            raise PlanStale(f"this plan was applied already; it ended with exit code {code}", hint=f"acdrun log {header.id}")
-        return journal
-    copy.rename(ours)
-    return Journal(ours)
+def _known_scopes(header: Header) -> set[Scope]:
+    try:
+        return set(_scopes(from_canonical(header.manifest)))
+    except PlanStale:
+        return set()  # by another version, which this one cannot run beside
+
+
+def _unapplied(copy: Path, header: Header, manifest: Manifest, state: Path) -> Journal:
+    """The plan's own journal in the state directory: the saved file itself is never written to.
+
+    Looked at under the lock: who waited for another apply of the same plan finds that it is over.
+    """
+    ours = _runs(state) / f"{header.id}.journal"
+    if not ours.exists():
+        _still_true(header, manifest)
+        copy.rename(ours)
+    journal = Journal(ours)
+    found = journal.header
+    try:
+        if found.state == "closed" and found.exit not in (Exit.INTERRUPTED, Exit.TERMINATED, Exit.BUDGET):
+            raise PlanStale(
+                f"this plan was applied already; it ended with exit code {found.exit}", hint=f"acdrun log {found.id}"
+            )
+        _still_true(found, manifest)
+    except BaseException:
+        journal.close()
+        raise
+    return journal
+
+
+def _plan_header(copy: Path, path: Path) -> Header:
+    try:
+        with contextlib.closing(Journal(copy)) as plan_file:
+            header = plan_file.header
+    except (StateError, IndexError) as error:
+        raise PlanStale(f"{str(path)!r} is no plan", hint="make one with --plan --out") from error
+    if header.purpose != "plan" or header.state != "planned":
+        raise PlanStale(f"{str(path)!r} is no finished plan", hint="make one with --plan --out")
+    return header
 
 
 def _copied(path: Path, copy: Path) -> Path:

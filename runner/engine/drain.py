@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 
 from runner.engine.interrupt import Stop
-from runner.model.errors import AcdrunError, Exists, LoginNeeded, NoSpace, Stale
+from runner.model.errors import AcdrunError, Exists, LoginNeeded, NoSpace, Stale, Unsynced
 from runner.model.events import Finished, Listener, Problem
 from runner.model.operation import Operation, Outcome, State
 from runner.model.path import show
@@ -17,8 +17,8 @@ from runner.state.queue import BATCH_OPS, Queue
 FLUSH_S = 0.5
 """Longest time that the end of an operation stays unwritten while others go on."""
 
-_HOPELESS = (LoginNeeded, NoSpace)
-"""What stops a whole stage: the next operation would fail the same way."""
+_HOPELESS = (LoginNeeded, NoSpace, Unsynced)
+"""What stops a whole stage: the next operation would fail the same way, or could not be trusted."""
 
 
 class Pulse:
@@ -119,13 +119,14 @@ class Drain:
 
     async def _another_round(self) -> bool:
         """Whole operations are tried again once all others had their turn."""
-        if self._last is None or not await asyncio.to_thread(self._queue.waiting_to_retry, self._stage.id):
+        if not await asyncio.to_thread(self._queue.waiting_to_retry, self._stage.id):
             return False
-        wait_s = self._retries.wait_s(self._last, self._round + 1)
+        # Without an error of our own it was an earlier process that tried: its wait is long over.
+        wait_s = self._retries.wait_s(self._last, self._round + 1) if self._last else 0.0
         if not self._retries.spend(wait_s):
             await asyncio.to_thread(self._queue.give_up, self._stage.id)
             return False
-        await self._retries.sleep(wait_s)
+        await self._stop.pause(self._retries.sleep(wait_s))
         self._round += 1
         return True
 

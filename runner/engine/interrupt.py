@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from runner.model.events import Listener, Note
 from runner.model.exits import Exit
@@ -36,7 +36,18 @@ class Stop:
         self._most_bytes = most_bytes
         self._sent = 0
         self._code: Exit | None = None
+        self.stopped = asyncio.Event()
         self.late = asyncio.Event()
+
+    async def pause(self, wait: Awaitable[None]) -> None:
+        """Wait for that, but no longer than until the stop: nobody waits for a try that will not be made."""
+        waits = asyncio.ensure_future(wait), asyncio.ensure_future(self.stopped.wait())
+        left_s = None if self._ends is None else max(0.0, self._ends - self._clock())
+        try:
+            await asyncio.wait(waits, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()
 
     @property
     def code(self) -> Exit | None:
@@ -53,6 +64,7 @@ class Stop:
 
     def _stop(self, code: Exit, message: str) -> None:
         self._code = code
+        self.stopped.set()
         self._tell(Note(message))
 
     def listen(self, leave: Callable[[int], None] = os._exit) -> None:

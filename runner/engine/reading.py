@@ -7,6 +7,7 @@ from runner.model.errors import AcdrunError, Blocked
 from runner.model.task import Context
 from runner.plan.expand import Expansion
 from runner.plan.match import match
+from runner.remote.close import closing
 from runner.state.journal import Draft, Journal
 from runner.tasks.list import Listing
 
@@ -27,14 +28,17 @@ async def read_pair(ctx: Context, stages: Mapping[str, int], journal: Journal) -
     expansion = Expansion(ctx, dict(stages), journal)
     ended = Reading({"list source": "", "list destination": "", "match": ""})
     try:
-        pairs = match(source.folders_in_order(), destination.folders_in_order())
-        async for ours, theirs in pairs:
-            expansion.feed(ours, theirs)
-            if len(expansion.draft) >= BATCH_ROWS:
-                await _write(expansion, journal)
+        async with closing(source.folders_in_order()) as here, closing(destination.folders_in_order()) as there:
+            async for ours, theirs in match(here, there):
+                expansion.feed(ours, theirs)
+                if len(expansion.draft) >= BATCH_ROWS:
+                    await _write(expansion, journal)
         expansion.end()
     except AcdrunError as error:
-        ended["list source"] = ended["match"] = error
+        ended["match"] = error
+        failed = [listing for listing in (source, destination) if listing.failed]
+        for listing in failed or (source, destination):
+            ended[f"list {listing.side}"] = error
     await _write(expansion, journal)
     for listing in (source, destination):
         listing.tell()

@@ -31,7 +31,10 @@ class Hooks:
 
 
 class Scheduler:
-    """Drains a journal. Planning and running are the same, but that a plan begins no stage that writes."""
+    """Drains a journal. Planning and running are the same, but that a plan begins no stage that writes.
+
+    transfers: how many files go over at once; None leaves it to the destination's advice.
+    """
 
     def __init__(
         self,
@@ -42,10 +45,11 @@ class Scheduler:
         tell: Listener,
         *,
         planning: bool,
+        transfers: int | None = None,
     ) -> None:
         self._journal, self._queue, self._account = journal, Queue(journal), Account(journal)
         self._contexts, self._hooks, self._stop, self._tell = contexts, hooks, stop, tell
-        self._planning = planning
+        self._planning, self._transfers = planning, transfers
         self._stages = {stage.id: stage for stage in journal.stages()}
         self._feeders: dict[int, set[int]] = {}
         for binding in journal.bindings():
@@ -131,7 +135,9 @@ class Scheduler:
         side = ctx.source if work.busy == "source" else ctx.destination
         amount = self._account.planned(stage.id)
         if amount.number:
-            await drain.run(min(side.can.concurrency, amount.number))
+            advice = self._transfers if self._transfers and stage.task == "upload" else side.can.concurrency
+            limits = [most for most in (ctx.source.most, ctx.destination.most) if most is not None]
+            await drain.run(min(advice, amount.number, *limits))
         if drain.hopeless is not None:
             self._queue.hold(stage.id, f"held back: {drain.hopeless.message}")
         elif self._stop.code is not None and self._account.planned(stage.id).number:

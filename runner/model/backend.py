@@ -21,6 +21,7 @@ class Capabilities:
         looked up just before it, and results are marked as weakly guarded.
     moves, trashes: it has a server-side move, a recoverable removal.
     concurrency: requests under way at once that suit it.
+    throttles: it obeys the `limits` of its remote itself, request by request; else `Remote` does it for it.
     max_size: bytes in one file; max_name: UTF-16 code units in one name; None for no limit.
     """
 
@@ -31,6 +32,7 @@ class Capabilities:
     moves: bool = True
     trashes: bool = True
     concurrency: int = 4
+    throttles: bool = False
     max_size: int | None = None
     max_name: int | None = None
 
@@ -55,6 +57,19 @@ class Quota(NamedTuple):
     total: int | None
     used: int | None
     free: int | None
+
+
+class Trashed(NamedTuple):
+    """A node that was removed or replaced, and can be brought back.
+
+    ref: what `trash` returned; path: where it was, below the remote's root, None where nobody can say any
+    more; when_ns: when it was trashed, since 1970, None where the service does not tell.
+    """
+
+    ref: str
+    path: str | None
+    node: Node
+    when_ns: int | None = None
 
 
 class Backend(Protocol):
@@ -112,6 +127,19 @@ class Backend(Protocol):
         """Remove recoverably; return what it takes to bring it back (an id, or a path in the trash).
 
         A folder goes with all it holds, and only if `expect` is None or the folder is empty.
+        """
+
+    def trashed(self, folder: str = "") -> AsyncIterator[Sequence[Trashed]]:
+        """Yield in pages, in any order, what was trashed or replaced in the folder and below it.
+
+        A folder that was trashed with all it held is one entry. The folder itself need not exist any more.
+        """
+
+    async def restore(self, ref: str, to: str | None = None) -> str:
+        """Bring back what `trash` removed, to where it was or to the path `to`; return its path now.
+
+        Nothing is ever replaced: Exists when something is there. NotFound when it is not in the trash, or when
+        its folder is gone or in the trash too; the message then names that folder.
         """
 
     async def quota(self) -> Quota:

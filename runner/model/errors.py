@@ -12,14 +12,14 @@ from runner.model.path import show
 
 
 class Place(NamedTuple):
-    """A position in a manifest: line and column count from 1, as editors show them."""
+    """A position in a manifest: line and column count from 1, as editors show them. file: "" for a one-off copy."""
 
     file: str
     line: int
     column: int
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return f"{self.file}:{self.line}:{self.column}" if self.file else "the command line"
 
 
 class AcdrunError(Exception):

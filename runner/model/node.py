@@ -21,6 +21,8 @@ class Node(NamedTuple):
     id: the service's own name for the node, which survives a rename; "" where there is none.
     generation: the version id, etag or fingerprint of this one stored state. Two states that differ
         have different generations; it says nothing about order. "" for folders where none exists.
+    changed_ns: the service's own clock when it last changed the node, in ns since 1970; only ever shown,
+        never compared: it is no time of the content.
     """
 
     name: str
@@ -30,6 +32,16 @@ class Node(NamedTuple):
     checksum: Checksum | None = None
     id: str = ""
     generation: str = ""
+    changed_ns: int | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Node) and self[:-1] == other[:-1]
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self[:-1])
 
 
 class Gap(NamedTuple):

@@ -7,7 +7,8 @@ from runner.model.errors import Place
 from runner.model.node import Node
 from runner.model.policy import ChecksumPolicy, GuardPolicy, RetryPolicy
 
-Mode = Literal["copy", "mirror"]
+Mode = Literal["copy", "mirror", "move"]
+"""copy removes nothing, mirror trashes what the source lost, move what the destination has got."""
 
 
 class Location(NamedTuple):

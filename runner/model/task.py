@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, get_args
 
 from runner.model.errors import Unsupported
 from runner.model.events import Listener
 from runner.model.operation import Operation, Outcome
-from runner.model.pair import Pair
+from runner.model.pair import Mode, Pair
 from runner.model.tally import Tally
 
 if TYPE_CHECKING:
@@ -77,12 +77,14 @@ class Task:
 
     effect: "read" stages fill a plan; a plan is a run that is stopped before its first "write".
     after: what its operations wait for.
+    modes: of the pairs that have such a stage.
     busy: which side's advice says how many of them go on at once.
     """
 
     name: ClassVar[str]
     effect: ClassVar[Literal["read", "write"]]
     after: ClassVar[tuple[Edge, ...]] = ()
+    modes: ClassVar[tuple[Mode, ...]] = get_args(Mode)
     busy: ClassVar[Literal["source", "destination"]] = "destination"
 
     async def run(self, op: Operation, ctx: Context) -> Outcome:

@@ -50,7 +50,7 @@ class Rule(NamedTuple):
 
 
 RULES = (
-    Rule(lambda f: f.source is None and f.mode == "copy", Verdict(" ", "only at the destination; copy leaves it")),
+    Rule(lambda f: f.source is None and f.mode != "mirror", Verdict(" ", "only at the destination; {mode} leaves it")),
     Rule(lambda f: f.source is None and f.destination == "other",
          Verdict(" ", "a link or special file at the destination is left alone")),
     Rule(lambda f: f.source is None, Verdict("-", "not in the source any more", ("trash",))),
@@ -63,7 +63,12 @@ RULES = (
     Rule(lambda f: f.size == "differs", Verdict("~", "size differs", ("upload",))),
     Rule(lambda f: not f.named and f.checksum == "differs",
          Verdict("!", "its name differs only in case there, and its content too")),
-    Rule(lambda f: not f.named, Verdict(">", "its name differs only in case there", ("move",))),
+    Rule(lambda f: not f.named and f.compare == "time" and f.time == "differs",
+         Verdict("!", "its name differs only in case there, and its time too")),
+    Rule(lambda f: not f.named and (f.checksum == "same" or f.compare == "size" or 
+                                           (f.compare == "time" and f.time == "same")),
+         Verdict(">", "its name differs only in case there", ("move",))),
+    Rule(lambda f: not f.named, Verdict(">", "its name differs only in case there", ("hash", "move"))),
     Rule(lambda f: f.compare == "size", Verdict("=", "same size", proof="size")),
     Rule(lambda f: f.compare == "hash" and f.checksum == "same", Verdict("=", "same checksum", proof="checksum")),
     Rule(lambda f: f.compare == "hash" and f.checksum == "differs", Verdict("~", "checksum differs", ("upload",))),
@@ -78,7 +83,7 @@ RULES = (
 def decide(facts: Facts) -> Verdict:
     """The verdict of the first rule that fits."""
     verdict = next(rule.verdict for rule in RULES if rule.fits(facts))
-    return verdict._replace(reason=verdict.reason.format(source=facts.source, destination=facts.destination))
+    return verdict._replace(reason=verdict.reason.format(source=facts.source, destination=facts.destination, mode=facts.mode))
 
 
 def facts(

@@ -112,14 +112,15 @@ class Expansion:
     ) -> tuple[Sequence[Node], Sequence[Node]]:
         """The nodes of both sides without what nothing may be concluded about."""
         ours, theirs = source.nodes if source else (), destination.nodes if destination else ()
-        gone: set[str] = set()
+        folds = self._ctx.destination.can.folds
+        gone = _not_lost(source, theirs, folds=folds) if source else set()
         for side, folder in (("list source", source), ("list destination", destination)):
             for gap in folder.gaps if folder else ():
                 self._gap(side, gap)
                 if gap.path == path:
                     return (), ()
                 gone.add(name(gap.path))
-        if self._ctx.destination.can.folds:
+        if folds:
             for this, other in twins(ours).items():
                 gone |= {node.name for node in (*ours, *theirs) if fold(node.name) == fold(this)}
                 self._problem(
@@ -139,7 +140,7 @@ class Expansion:
         return [Pairing(_with(p.source, ours), _with(p.destination, theirs)) for p in pairings]
 
     def _known(self, place: str, nodes: Sequence[Node | None]) -> dict[str, Checksum]:
-        generations = [node.generation for node in nodes if node is not None and node.checksum is None]
+        generations = [node.generation for node in nodes if node is not None and not self._digest(node)]
         return self._ctx.hashes.known(place, generations, self._ctx.algorithm) if generations else {}
 
     def _act(self, path: str, folder: int | None, pairing: Pairing, verdict: Verdict) -> None:
@@ -149,6 +150,8 @@ class Expansion:
         if verdict.sign == "=":
             if node.kind == "file":
                 self._count(f"unchanged {self._proof(verdict)}", node)
+                if self._pair.mode == "move":
+                    self._row("retire", self._path(join(path, node.name), None), node, 0, verdict.reason, destination)
             return
         where = join(path, node.name)
         if verdict.sign == " ":
@@ -163,7 +166,7 @@ class Expansion:
         elif "mkdir" in verdict.tasks:
             self._made[where] = self._op("mkdir", where, node, folder, verdict.reason)
         elif "move" in verdict.tasks and destination is not None:
-            self._op("move", where, node, folder, verdict.reason, destination, origin=join(path, destination.name))
+            self._move(where, node, verdict, destination, join(path, destination.name))
         else:
             self._upload(where, node, folder, verdict, destination)
 
@@ -181,6 +184,16 @@ class Expansion:
         checksum = self._pair.checksum
         if checksum.verify == "readback" and _share(path) < checksum.sample:
             self._row("verify", place, node, 1, "reading back is the pair's policy", old)
+        if self._pair.mode == "move":
+            self._row("retire", place, node, 0, "moved")
+
+    def _move(self, path: str, node: Node, verdict: Verdict, old: Node, origin: str) -> None:
+        place, unproven = self._path(path, None), "hash" in verdict.tasks
+        if unproven:
+            self._row("hash", place, node, 0, verdict.reason, old, origin)
+        self._row("move", place, node, int(unproven), verdict.reason, old, origin)
+        if self._pair.mode == "move":
+            self._row("retire", place, node, 0, verdict.reason, old, origin)
 
     def _trash(self, path: str, node: Node, reason: str) -> None:
         inside = self._open[-1] if self._open else None
@@ -239,13 +252,18 @@ class Expansion:
         self, task: str, place: int, node: Node, waits: int, reason: str, old: Node | None = None, origin: str = ""
     ) -> None:
         seen = None if task == "trash" else node.generation
-        digest = str(old.checksum) if old is not None and old.checksum is not None else ""
         self.draft.ops.append(
             OpRow(
                 self._stages[task], place, node.kind, node.size, waits, seen,
-                old.generation if old is not None else None, node.mtime_ns, digest, origin, reason,
+                old.generation if old is not None else None, node.mtime_ns,
+                self._digest(None if task == "trash" else node), self._digest(old), origin, reason,
             )
         )  # fmt: skip
+
+    def _digest(self, node: Node | None) -> str:
+        """Of another algorithm than the pair's it would be compared with what it cannot equal."""
+        checksum = node.checksum if node is not None else None
+        return str(checksum) if checksum is not None and checksum.algorithm == self._ctx.algorithm else ""
 
     def _gap(self, side: str, gap: Gap) -> None:
         self._skips.add(gap.path)
@@ -272,10 +290,19 @@ class Expansion:
         self.counts[what] = self.counts[what].plus(int(node.kind == "file"), node.size)
 
 
+def _not_lost(source: Folder, theirs: Sequence[Node], *, folds: bool) -> set[str]:
+    """Names at the destination whose partner does not take part, so that nothing may be concluded about them."""
+    if not source.left_out:
+        return set()
+    form = fold if folds else str
+    names = set(map(form, source.left_out)) - {form(node.name) for node in source.nodes}
+    return {node.name for node in theirs if form(node.name) in names}
+
+
 def _with(node: Node | None, known: dict[str, Checksum]) -> Node | None:
-    if node is None or node.checksum is not None:
+    if node is None or node.generation not in known:
         return node
-    return node._replace(checksum=known.get(node.generation))
+    return node._replace(checksum=known[node.generation])
 
 
 def _share(path: str) -> float:

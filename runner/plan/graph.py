@@ -61,21 +61,24 @@ class StageGraph:
         for pair in self._pairs:
             if pair.job == job.name:
                 self._add_pair(pair)
-        stages = self._of(job.name)
         if job.before:
-            self._before_all_of(job.name, [_Vertex(job.name, "", "hook", "before")])
+            before = _Vertex(job.name, "", "hook", "before")
+            self._graph.add_node(before)
+            self._before_all_of(job.name, [before])
         if job.after:
-            after = _Vertex(job.name, "", "hook", "after")
-            for stage in stages or self._of(job.name):
+            after, stages = _Vertex(job.name, "", "hook", "after"), self._of(job.name)
+            self._graph.add_node(after)
+            for stage in stages:
                 self._edge(stage, after, "all")
 
     def _add_pair(self, pair: Pair) -> None:
         stages: dict[str, list[_Vertex]] = {}
-        for name in PER_PAIR:
+        names = [name for name in PER_PAIR if pair.mode in task(name).modes]
+        for name in names:
             sides = ("source", "destination") if name == "list" else ("",)
             stages[name] = [_Vertex(pair.job, pair.name, name, side) for side in sides]
             self._graph.add_nodes_from(stages[name])
-        for name in PER_PAIR:
+        for name in names:
             for edge in task(name).after:
                 for before in stages.get(edge.task, []):
                     for after in stages[name]:
@@ -98,7 +101,8 @@ class StageGraph:
 
     def _before_all_of(self, job: str, befores: Iterable[_Vertex]) -> None:
         """Nothing of the job starts before these are done: neither its reading nor, in a saved plan, its writing."""
-        for after in [v for v in self._of(job) if v.task in _ENTRIES]:
+        befores = list(befores)
+        for after in [v for v in self._of(job) if v.task in _ENTRIES and v not in befores]:
             for before in befores:
                 self._edge(before, after, "all")
 

@@ -51,6 +51,28 @@ class Trouble(NamedTuple):
     exit: int
 
 
+class Group(NamedTuple):
+    """Operations that are alike, how many they are and how many bytes they move."""
+
+    pair: str
+    task: str
+    node: str
+    replaces: bool
+    state: str
+    proof: str
+    kind: str
+    number: int
+    size: int
+
+
+class Folded(NamedTuple):
+    """All changes of one kind below a folder, whose path ends with "/", or a single one."""
+
+    path: str
+    number: int
+    size: int
+
+
 class Account:
     """Reads a journal and writes nothing."""
 
@@ -136,3 +158,47 @@ class Account:
             " UNION SELECT exit FROM op WHERE state IN ('failed', 'stale')"
         )
         return {int(str(code)) for (code,) in self._database.rows(query)} - {0}
+
+    def groups(self) -> list[Group]:
+        """The operations, counted by everything that a report tells apart."""
+        query = (
+            "SELECT pair, task, node, destination IS NOT NULL, op.state, proof, kind, count(*), sum(size)"
+            " FROM op JOIN stage ON stage.id = op.stage"
+            " GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 1, 2, 3, 4, 5, 6, 7"
+        )
+        return [Group(*row[:3], bool(row[3]), *row[4:]) for row in self._database.rows(query)]  # type: ignore[arg-type]
+
+    def problem_kinds(self) -> list[tuple[str, str, str, int]]:
+        """Entries that cannot be kept in step: pair, the task that met them, kind, how many."""
+        query = (
+            "SELECT pair, task, kind, count(*) FROM problem JOIN stage ON stage.id = problem.stage"
+            " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+        )
+        return self._database.rows(query)  # type: ignore[return-value]
+
+    def changes_of(self, pair: str, most: int = -1) -> Iterator[Change]:
+        """Changes of one pair that a plan shows: those that were found unneeded are left out."""
+        query = (
+            "SELECT pair, task, path.path, node, size, op.state, destination IS NOT NULL, origin, reason,"
+            " proof, note, kind, tries, ref FROM op JOIN stage ON stage.id = op.stage"
+            " JOIN path ON path.id = op.path"
+            " WHERE pair = ? AND task IN ('mkdir', 'move', 'upload', 'trash') AND op.state <> 'same'"
+            " ORDER BY op.stage, op.id LIMIT ?"
+        )
+        for row in self._database.stream(query, pair, most):
+            yield Change(*row)  # type: ignore[arg-type]
+
+    def folders(self, pair: str, task: str, replaces: bool | None, below: str) -> list[Folded]:
+        """Changes below a folder ("" or with "/" at its end), counted by its children, the most first."""
+        query = (
+            "WITH change AS (SELECT substr(path.path, ?) AS rest, size"
+            " FROM op JOIN stage ON stage.id = op.stage JOIN path ON path.id = op.path"
+            " WHERE pair = ? AND task = ? AND node = 'file' AND op.state <> 'same'"
+            " AND (destination IS NOT NULL) = coalesce(?, destination IS NOT NULL)"
+            " AND substr(path.path, 1, ?) = ?)"
+            " SELECT CASE instr(rest, '/') WHEN 0 THEN rest ELSE substr(rest, 1, instr(rest, '/')) END,"
+            " count(*), sum(size) FROM change GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 200"
+        )
+        values = (len(below) + 1, pair, task, replaces, len(below), below)
+        rows = self._database.rows(query, *values)
+        return [Folded(below + str(name), *rest) for name, *rest in rows]  # type: ignore[arg-type]

@@ -29,9 +29,13 @@ class Database:
             self._connection = sqlite3.connect(
                 path, isolation_level=None, check_same_thread=False, cached_statements=256
             )
-            if fresh:
-                path.chmod(0o600)
-            self._prepare(schema, version, synchronous)
+            try:
+                if fresh:
+                    path.chmod(0o600)
+                self._prepare(schema, version, synchronous)
+            except BaseException:
+                self._connection.close()
+                raise
 
     def _prepare(self, schema: str, version: int, synchronous: str) -> None:
         found = self._connection.execute("PRAGMA application_id").fetchone()[0]
@@ -44,13 +48,17 @@ class Database:
                 f"{str(self.path)!r} was written by a newer acdrun (its format is {has}, ours {version})",
                 hint="use that acdrun, or another state directory",
             )
-        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "busy_timeout=10000",
+        for pragma in (f"synchronous={synchronous}", "busy_timeout=10000", "journal_mode=WAL",
                        "temp_store=MEMORY", "cache_size=-8000"):  # fmt: skip
             self._connection.execute(f"PRAGMA {pragma}")
         if empty:
-            self._connection.execute(f"PRAGMA application_id={APPLICATION}")
-            self._connection.executescript(sql(schema))
-            self._connection.execute(f"PRAGMA user_version={version}")
+            with self.transaction() as connection:  # one commit: nobody ever finds half a schema
+                if connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
+                    return  # another process was faster
+                for statement in _statements(sql(schema)):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id={APPLICATION}")
+                connection.execute(f"PRAGMA user_version={version}")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -59,10 +67,11 @@ class Database:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # SQLite itself has rolled back after some errors
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
         """The rows of a small query."""
@@ -84,6 +93,7 @@ class Database:
         """Fold the write-ahead log into the file, so that it is one file again, and let go."""
         with self._lock:
             try:
+                self._connection.execute("PRAGMA busy_timeout=0")  # who else has it open will do this in turn
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 self._connection.execute("PRAGMA journal_mode=DELETE")
             except sqlite3.Error:
@@ -110,6 +120,16 @@ class Database:
             raise StateError(
                 f"{str(self.path)!r} is damaged: {error}", hint="move it away; no stored file depends on it"
             ) from error
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script one by one: `executescript` would commit before each of them."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 def sql(name: str) -> str:

@@ -1,7 +1,6 @@
 """The journal of one run: what it intends and what it did, row by row."""
 
 import itertools
-import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -41,6 +40,7 @@ class OpRow(NamedTuple):
     source: str | None
     destination: str | None
     mtime_ns: int | None
+    ours: str
     digest: str
     origin: str
     reason: str
@@ -73,7 +73,11 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.database = Database(path, "journal", VERSION)
-        (last,) = self.database.rows("SELECT coalesce(max(id), 0) FROM path")[0]
+        try:
+            (last,) = self.database.rows("SELECT coalesce(max(id), 0) FROM path")[0]
+        except BaseException:
+            self.database.close()  # one of our files, but no journal
+            raise
         self._paths = itertools.count(int(str(last)) + 1)
 
     @classmethod
@@ -132,8 +136,8 @@ class Journal:
         with self.database.transaction() as connection:
             connection.executemany("INSERT INTO path VALUES (?, ?, ?)", draft.paths)
             connection.executemany(
-                "INSERT INTO op (stage, path, node, size, waits, source, destination, mtime_ns, digest, origin, reason,"
-                " state) VALUES (?,?,?,?,?,?,?,?,?,?,?,'planned')",
+                "INSERT INTO op (stage, path, node, size, waits, source, destination, mtime_ns, ours, digest, origin,"
+                " reason, state) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,'planned')",
                 draft.ops,
             )
             connection.executemany("INSERT INTO problem VALUES (?, ?, ?, ?, ?)", draft.problems)
@@ -151,9 +155,10 @@ class Journal:
 
 
 def new_run(clock: Callable[[], float] = time.time) -> str:
-    """A label for a run: sorts by time, and two made in one second differ."""
-    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(clock()))
-    return f"{stamp}-{secrets.token_hex(2)}"
+    """A label for a run: sorts by time. Its last part is the fraction of the second, in 65,536ths."""
+    now = clock()
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now))
+    return f"{stamp}-{int(now % 1 * 65536):04x}"
 
 
 def _marks(row: Sequence[object]) -> str:

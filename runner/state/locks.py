@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,15 +31,24 @@ class Scope(NamedTuple):
 
 
 @contextlib.contextmanager
-def locked(state: Path, scopes: Sequence[Scope], run: str, *, wait_s: float = 0.0) -> Iterator[None]:
+def locked(
+    state: Path,
+    scopes: Sequence[Scope],
+    run: str,
+    *,
+    wait_s: float = 0.0,
+    waiting: Callable[[str], None] = lambda holder: None,
+) -> Iterator[None]:
     """Hold all scopes, or none.
+
+    waiting: told once who is waited for.
 
     Raises Locked, which names the holder, when another process holds one that overlaps for longer than `wait_s`.
     The lock files stay: a file that is removed while another process opens it would be two locks.
     """
     folder = state / "locks"
     folder.mkdir(mode=0o700, exist_ok=True)
-    ends = time.monotonic() + wait_s
+    ends, told = time.monotonic() + wait_s, ""
     with contextlib.ExitStack() as stack:
         while True:
             with FileLock(folder / "door.lock", mode=0o600):
@@ -50,6 +59,9 @@ def locked(state: Path, scopes: Sequence[Scope], run: str, *, wait_s: float = 0.
                     break
             if time.monotonic() >= ends:
                 raise Locked(holder, hint="wait for it to end, or use --wait 10m")
+            if holder != told:
+                waiting(holder)
+                told = holder
             time.sleep(_POLL_S)
         yield
 

@@ -10,7 +10,7 @@ from runner.state.database import sql
 from runner.state.journal import Journal
 
 _TAKE = """
-SELECT op.id, path.path, op.size, op.tries, op.again, op.source, op.destination, op.mtime_ns, op.digest, op.origin
+SELECT op.id, path.path, op.size, op.tries, op.again, op.source, op.destination, op.mtime_ns, op.ours, op.digest, op.origin
 FROM op INDEXED BY op_ready CROSS JOIN path ON path.id = op.path
 WHERE op.stage = ? AND op.state = 'planned' AND op.waits = 0 AND op.tries <= ?
 ORDER BY op.tries, op.id LIMIT ?
@@ -134,9 +134,12 @@ class Queue:
     def give_up(self, stage: int) -> None:
         """Operations that wait for another try do not get it; each keeps the error of its last one."""
         with self._database.transaction() as connection:
-            connection.execute(
-                "UPDATE op SET state = 'failed' WHERE stage = ? AND state = 'planned' AND waits = 0 AND tries > 0", (stage,)
-            )
+            given_up = connection.execute(
+                "UPDATE op SET state = 'failed' WHERE stage = ? AND state = 'planned' AND waits = 0 AND tries > 0"
+                " RETURNING id", (stage,),
+            ).fetchall()  # fmt: skip
+            if stage in self._binding:
+                self._spread(connection, [op for (op,) in given_up], State.HELD, "")
 
     def standings(self) -> dict[int, Standing]:
         """Where each stage stands, by id."""

@@ -3,6 +3,7 @@
 import time
 
 from runner.model.checksum import Checksum
+from runner.model.errors import Blocked
 from runner.model.operation import Operation, Outcome, State
 from runner.model.task import All, Context, Task
 from runner.remote.remote import Remote
@@ -17,19 +18,30 @@ class Hash(Task):
     busy = "source"
 
     async def run(self, op: Operation, ctx: Context) -> Outcome:
-        """SAME when both sides hold the same bytes, which cancels the upload at this path; else DONE."""
-        ours = await self._checksum(op.path, op.source, op.mtime_ns, ctx.source, ctx)
-        if op.digest:
-            theirs = Checksum.parse(op.digest)
-        else:
-            theirs = await self._checksum(op.path, op.destination, op.mtime_ns, ctx.destination, ctx)
-        return Outcome(State.SAME if ours == theirs else State.DONE, proof=ctx.algorithm)
+        """SAME when both sides hold the same bytes, which cancels the upload at this path; else DONE.
+
+        Before a move it is the other way round: only the same bytes may be renamed. Raises Blocked.
+        """
+        where = op.origin or op.path
+        ours = await self._checksum(op.path, op.source, op.ours, op.mtime_ns, ctx.source, ctx)
+        theirs = await self._checksum(where, op.destination, op.digest, None, ctx.destination, ctx)
+        if not op.origin:
+            return Outcome(State.SAME if ours == theirs else State.DONE, proof=ctx.algorithm)
+        if ours != theirs:
+            raise Blocked("its name differs only in case there, and its content too")
+        return Outcome(proof=ctx.algorithm)
 
     async def _checksum(
-        self, path: str, generation: str | None, mtime_ns: int | None, remote: Remote, ctx: Context
+        self, path: str, generation: str | None, known: str, mtime_ns: int | None, remote: Remote, ctx: Context
     ) -> Checksum:
+        if known:
+            return Checksum.parse(known)
+        if generation and (cached := ctx.hashes.known(remote.place, [generation], ctx.algorithm)):
+            return cached[generation]
         began = time.time_ns()
         checksum = await remote.checksum(path, ctx.algorithm, expect=generation)
         if generation:
+            if mtime_ns is None:
+                mtime_ns = (await remote.stat(path)).mtime_ns
             ctx.hashes.learn(remote.place, generation, checksum, mtime_ns, began)
         return checksum

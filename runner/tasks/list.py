@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator
 from typing import Literal
 
-from runner.model.errors import Blocked, NotFound, Refused
+from runner.model.errors import AcdrunError, Blocked, NotFound, Refused
 from runner.model.events import Listed
 from runner.model.node import Folder, Gap, Node
 from runner.model.path import join
 from runner.model.tally import Amount
 from runner.model.task import Context, Task
+from runner.remote.close import closing
 
 _TELL_EVERY = 256  # folders between two reports of progress
 
@@ -24,7 +25,8 @@ class Listing:
     """A listing on its way, and what it has come to so far.
 
     total: files and bytes; folders: how many; links: entries that were left out because of their kind;
-    excluded: entries that the filter left out; gaps: parts that could not be listed; absent: there was no root.
+    excluded: entries that the filter left out; gaps: parts that could not be listed; absent: there was no root;
+    failed: it ended with an error.
     """
 
     def __init__(self, ctx: Context, side: Literal["source", "destination"]) -> None:
@@ -36,18 +38,29 @@ class Listing:
         self.excluded = 0
         self.gaps: list[Gap] = []
         self.absent = False
+        self.failed = False
 
     async def folders_in_order(self) -> AsyncIterator[Folder]:
         """Yield the folders with what takes part, in path order.
 
         A destination that does not exist yet is an empty one; a source that does not exist is refused.
         """
+        try:
+            async with closing(self._folders()) as folders:
+                async for folder in folders:
+                    yield folder
+        except AcdrunError:
+            self.failed = True
+            raise
+
+    async def _folders(self) -> AsyncIterator[Folder]:
         remote = self._ctx.source if self.side == "source" else self._ctx.destination
         try:
-            async for folder in remote.walk(self._ctx.pair.filter.admits):
-                if folder.path == "" and not folder.nodes and folder.gaps and folder.gaps[0].path == "":
-                    raise folder.gaps[0].error
-                yield self._account(folder)
+            async with closing(remote.walk(self._ctx.pair.filter.admits)) as folders:
+                async for folder in folders:
+                    if folder.path == "" and not folder.nodes and folder.gaps and folder.gaps[0].path == "":
+                        raise folder.gaps[0].error
+                    yield self._account(folder)
         except NotFound as error:
             if error.path not in (None, remote.prefix) and self.folders:
                 raise
@@ -61,13 +74,14 @@ class Listing:
             self.absent = True
 
     def _account(self, folder: Folder) -> Folder:
-        nodes, gaps, size = [], list(folder.gaps), 0
-        files = 0
+        nodes, gaps, left_out = [], list(folder.gaps), list(folder.left_out)
+        files, size = 0, 0
         for node in folder.nodes:
             if node.kind == "file":
                 files, size = files + 1, size + node.size
             elif node.kind == "other" and self.side == "source":
                 self.links += 1
+                left_out.append(node.name)
                 if self._ctx.pair.links == "block":
                     gaps.append(Gap(join(folder.path, node.name), _unfit(node)))
                 continue
@@ -78,7 +92,7 @@ class Listing:
         self.gaps += gaps
         if self.folders % _TELL_EVERY == 0:
             self.tell()
-        return folder._replace(nodes=nodes, gaps=gaps)
+        return folder._replace(nodes=nodes, gaps=gaps, left_out=left_out)
 
     def tell(self) -> None:
         """Report how far it is."""

@@ -10,7 +10,7 @@ from runner.model.events import Moved
 from runner.model.node import Node
 from runner.model.operation import Operation, Outcome
 from runner.model.path import name
-from runner.model.task import All, Context, Each, Parent, Task
+from runner.model.task import All, Context, Each, Ended, Parent, Task
 
 
 class Upload(Task):
@@ -22,7 +22,7 @@ class Upload(Task):
 
     name = "upload"
     effect = "write"
-    after = (All("guard"), All("accept"), Each("hash"), Parent("mkdir"), All("move"))
+    after = (All("guard"), All("accept"), Each("hash"), Parent("mkdir"), Ended("move"))
 
     async def run(self, op: Operation, ctx: Context) -> Outcome:
         """DONE with the proof of the bytes that now stand at the path.
@@ -51,7 +51,10 @@ class Upload(Task):
         if there.kind != "file" or there.size != op.size:
             return False
         ours = await ctx.source.checksum(op.path, ctx.algorithm, expect=op.source)
-        return ours == await _checksum(op.path, there, ctx)
+        same = ours == await _checksum(op.path, there, ctx)
+        if not same and op.again:
+            raise Damaged("what an earlier try stored is not what was sent", path=op.path)
+        return same
 
     async def _proof(self, op: Operation, stored: Node, sent: Checksum, ctx: Context) -> str:
         """A destination without digests of its own is read back: nothing less proves the bytes."""

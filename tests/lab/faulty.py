@@ -3,14 +3,14 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Literal, NamedTuple, TypeVar
 
-from runner.model.backend import Backend, Quota
+from runner.model.backend import Backend, Quota, Trashed
 from runner.model.checksum import Checksum
 from runner.model.content import Content
 from runner.model.errors import AcdrunError, Unavailable, Unclear
 from runner.model.node import Node
 
 T = TypeVar("T")
-Verb = Literal["list", "stat", "read", "put", "mkdir", "move", "trash", "quota"]
+Verb = Literal["list", "stat", "read", "put", "mkdir", "move", "trash", "trashed", "restore", "quota"]
 How = Literal["before", "after", "wrong digest", "half", "meddle"]
 Meddle = Callable[[Backend, str], Awaitable[None]]
 
@@ -98,6 +98,15 @@ class Faulty:
     async def trash(self, path: str, *, expect: str | None = None) -> str:
         """Before or after."""
         return (await self._call("trash", path, lambda: self.inner.trash(path, expect=expect)))[1]
+
+    async def trashed(self, folder: str = "") -> AsyncIterator[Sequence[Trashed]]:
+        """In the middle means after the first page."""
+        async for page in self._stream("trashed", folder, self.inner.trashed(folder)):
+            yield page
+
+    async def restore(self, ref: str, to: str | None = None) -> str:
+        """Before or after; counted under what brings it back."""
+        return (await self._call("restore", ref, lambda: self.inner.restore(ref, to)))[1]
 
     async def quota(self) -> Quota:
         """Before or after."""

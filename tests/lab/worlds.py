@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from runner import app
 from runner.backends import registry
-from runner.backends.memory import Memory, MemoryConfig, Tree, _TREES
+from runner.backends.memory import _TREES, Memory, MemoryConfig, Tree
 from runner.manifest.load import loads
 from runner.manifest.manifest import Manifest
 from runner.model.backend import Backend, Setting
@@ -46,7 +46,7 @@ class Ended:
     told: list[Event]
 
     def ops(self, task: str, state: str | None = None) -> list[str]:
-        """Paths of the operations of a task, in the order of the plan; only those in a state, if one is given."""
+        """Paths of the operations of a task, as planned; only those in a state, if one is given."""
         return [c.path for c in self.changes if c.task == task and state in (None, c.state)]
 
     def op(self, task: str, path: str) -> Change:

@@ -34,7 +34,8 @@ class Served:
     def browser(self) -> httpx.Client:
         """A browser behind the proxy, which trusts nobody but the throw-away authority."""
         trusted = ssl.create_default_context(cafile=self.ready["intercept"]["ca"])
-        return httpx.Client(proxy=self.ready["intercept"]["proxy"], verify=trusted, trust_env=False, timeout=30)
+        proxied = httpx.HTTPTransport(proxy=self.ready["intercept"]["proxy"], verify=trusted)
+        return httpx.Client(mounts={"https://": proxied}, trust_env=False, timeout=30)
 
     def nodes(self, filters: str) -> list[Json]:
         """Every node that a filter finds."""

@@ -1,4 +1,4 @@
-"""acd_cli 0.3.2, unmodified, completes every ordinary command through the intercept. Source: acd-api §13.2."""
+"""acd_cli 0.3.2, unmodified, completes every ordinary command through the intercept (acd-api §13.2)."""
 
 import hashlib
 import json
@@ -7,6 +7,7 @@ import re
 import secrets
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,17 @@ from tests.stories.served import Json, Served, served
 
 PROGRAM = os.environ.get("ACD_CLI") or shutil.which("acd_cli")
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="acd_cli is not on the PATH; ci/peers installs it")
-ODD_NAMES = ["日本語", "e\u0301", "emoji 😀", "a & b % c", "quo\"te 'n", "back\\slash", "p+l+u+s", " lead", "#1;2,3=4@$"]
+ODD_NAMES = [
+    "日本語",
+    "e\u0301",
+    "emoji 😀",
+    "a & b % c",
+    "quo\"te 'n",
+    "back\\slash",
+    "p+l+u+s",
+    " lead",
+    "#1;2,3=4@$",
+]
 
 
 @dataclass(frozen=True)
@@ -57,9 +68,19 @@ class AcdCli:
     def run(self, *args: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
         """Run a command, however it ends."""
         assert PROGRAM is not None
-        return subprocess.run(
-            [PROGRAM, *args], env=self.environment, input=stdin, capture_output=True, timeout=120, check=False
-        )
+        # Into a file: `cat` asks where in its output it stands.
+        with tempfile.TemporaryFile() as out:
+            ended = subprocess.run(
+                [PROGRAM, *args],
+                env=self.environment,
+                input=stdin,
+                stdout=out,
+                stderr=subprocess.PIPE,
+                timeout=120,
+                check=False,
+            )
+            out.seek(0)
+            return subprocess.CompletedProcess(args, ended.returncode, out.read(), ended.stderr)
 
     def raw(self, *args: str, stdin: bytes = b"") -> bytes:
         """Run a command that must succeed; return the bytes it printed."""
@@ -134,7 +155,9 @@ def test_a_tree_goes_up_and_comes_down_unchanged(acd: AcdCli) -> None:
 
 def test_sync_learns_what_others_did(acd: AcdCli) -> None:
     parent = acd.metadata(acd.folder)["id"]
-    made = acd.drive.http.post("drive/v1/nodes", json={"name": "theirs", "kind": "FOLDER", "parents": [parent]})
+    made = acd.drive.http.post(
+        "drive/v1/nodes", json={"name": "theirs", "kind": "FOLDER", "parents": [parent]}
+    )
 
     acd("sync")
 
@@ -228,8 +251,8 @@ def test_equal_content_is_not_uploaded_twice_when_asked(acd: AcdCli) -> None:
 def test_the_service_itself_refuses_equal_content(acd: AcdCli) -> None:
     content = secrets.token_bytes(50)
     parent, other = acd.metadata(acd.folder)["id"], acd.write("b.bin", content)
-    files = {"metadata": (None, json.dumps({"name": "theirs", "kind": "FILE", "parents": [parent]})),
-             "content": ("x", content)}  # fmt: skip
+    metadata = json.dumps({"name": "theirs", "kind": "FILE", "parents": [parent]})
+    files = {"metadata": (None, metadata.encode()), "content": ("x", content)}
     acd.drive.http.post("cdproxy/nodes?suppress=deduplication", files=files).raise_for_status()
 
     ended = acd.run("upload", "--deduplicate", other, acd.folder)  # its cache does not know the other one yet
@@ -277,12 +300,22 @@ def test_trash_and_restore_lead_back(acd: AcdCli) -> None:
     node = acd.metadata(path)["id"]
 
     acd("trash", path)
-    trashed, left = acd("list-trash"), acd.names(acd.folder)
+    acd("sync")
+    trashed, left = acd("ls", "--include-trash", acd.folder), acd.names(acd.folder)
     acd("restore", "--", node)
 
-    assert node in trashed
+    assert f"[{node}] [T] a.txt" in trashed
     assert left == []
     assert acd.names(acd.folder) == ["a.txt"]
+
+
+def test_the_trash_is_listed(acd: AcdCli) -> None:
+    acd("mkdir", f"{acd.folder}/doomed")
+
+    acd("trash", f"{acd.folder}/doomed")
+
+    acd("sync")
+    assert "[T] doomed/" in acd("list-trash")
 
 
 def test_quota_and_usage_are_shown(acd: AcdCli) -> None:

@@ -82,7 +82,7 @@ def test_no_login_is_exit_6_with_the_way_to_log_in(machine: Machine) -> None:
     said = machine.acdrun(job)
 
     assert said.code == 6
-    assert "login" in said.err
+    assert "acdrun login cloud" in said.out + said.err
 
 
 def test_a_server_that_is_down_is_exit_7(machine: Machine) -> None:

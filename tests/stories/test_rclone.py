@@ -1,4 +1,4 @@
-"""Debian's rclone, which still speaks to Amazon Cloud Drive, completes every ordinary command. Source: acd-api §13.1."""
+"""Debian's rclone, unmodified, completes every ordinary command through the intercept (acd-api §13.1)."""
 
 import hashlib
 import json
@@ -8,8 +8,10 @@ import secrets
 import shutil
 import socket
 import subprocess
+import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,18 +19,23 @@ from typing import Any
 
 import httpx
 import pytest
+from filelock import FileLock
 
 from tests.stories.served import Served, served
 
 PROGRAM = shutil.which("rclone")
-ODD_NAMES = ["日本語", "e\u0301", "emoji 😀", "a & b % c", "quo\"te 'n", "star * ? : <|>", "back\\slash", "p+l+u+s",
-             " lead", "trail ", "(p) [b] {c} ^~!||&&", "-dash", "dot.", "a.b.c", "AND OR TO", "%41", "#1;2,3=4@$"]  # fmt: skip
+ODD_NAMES = [
+    *("日本語", "e\u0301", "emoji 😀", "a & b % c", "quo\"te 'n", "star * ? : <|>", "back\\slash", "p+l+u+s"),
+    *(" lead", "trail ", "(p) [b] {c} ^~!||&&", "-dash", "dot.", "a.b.c", "AND OR TO", "%41", "#1;2,3=4@$"),
+]
 
 
 def _why_not() -> str:
     if PROGRAM is None:
         return "rclone is not installed; ci/peers installs Debian's"
-    kinds = subprocess.run([PROGRAM, "help", "backends"], capture_output=True, text=True, timeout=60, check=False)
+    kinds = subprocess.run(
+        [PROGRAM, "help", "backends"], capture_output=True, text=True, timeout=60, check=False
+    )
     if "Amazon Drive" not in kinds.stdout:
         return "this rclone has no Amazon Drive any more; Debian's 1.60 has, see ci/peers"
     return ""
@@ -49,7 +56,10 @@ class Rclone:
     @property
     def environment(self) -> dict[str, str]:
         """What rclone sees: what the emulator's command said, and a home."""
-        return self.drive.environment | {"HOME": str(self.home), "RCLONE_CONFIG": str(self.home / "rclone.conf")}
+        return self.drive.environment | {
+            "HOME": str(self.home),
+            "RCLONE_CONFIG": str(self.home / "rclone.conf"),
+        }
 
     @property
     def source(self) -> Path:
@@ -65,7 +75,7 @@ class Rclone:
             text = re.sub(r"(?m)^token = .*$", lambda _: f"token = {json.dumps(token)}", text)
         (self.home / "rclone.conf").write_text(f"{text}\n{more}\n")
 
-    def write(self, files: dict[str, str | bytes]) -> None:
+    def write(self, files: Mapping[str, str | bytes]) -> None:
         """Put files below the source."""
         for name, content in files.items():
             path = self.source / name
@@ -121,7 +131,9 @@ def rclone(drive: Served, tmp_path: Path) -> Rclone:
 
 
 def test_a_tree_with_odd_names_is_copied_and_checked(rclone: Rclone) -> None:
-    rclone.write({f"{name}/{name}.txt": name for name in ODD_NAMES} | {"empty": "", "deep/er/and/deeper": "x"})
+    rclone.write(
+        {f"{name}/{name}.txt": name for name in ODD_NAMES} | {"empty": "", "deep/er/and/deeper": "x"}
+    )
 
     rclone("copy", str(rclone.source), rclone.remote)
 
@@ -325,8 +337,8 @@ def test_a_served_listing_learns_of_new_files_by_the_change_feed(rclone: Rclone)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     assert PROGRAM is not None
-    command = [PROGRAM, "serve", "http", rclone.remote, "--addr", f"127.0.0.1:{port}", "--dir-cache-time", "1h",
-               "--poll-interval", "500ms"]  # fmt: skip
+    options = ["--addr", f"127.0.0.1:{port}", "--dir-cache-time", "1h", "--poll-interval", "500ms"]
+    command = [PROGRAM, "serve", "http", rclone.remote, *options]
     with subprocess.Popen(command, env=rclone.environment, stderr=subprocess.DEVNULL) as process:
         try:
             page = _until(lambda: _page(port), "old.txt")
@@ -419,17 +431,36 @@ def test_a_configuration_outlives_the_emulator(tmp_path: Path) -> None:
 def _login(rclone: Rclone) -> Iterator[str]:
     """Let rclone set up a remote with nothing given; yield the address it wants opened; wait for its end."""
     assert PROGRAM is not None
-    command = [PROGRAM, "config", "create", "acd", "amazon cloud drive", "client_id", "me", "client_secret", "x"]
-    with subprocess.Popen(
-        command, env=rclone.environment | {"PATH": "/nowhere"}, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-    ) as process:
+    command = [
+        PROGRAM,
+        "config",
+        "create",
+        "acd",
+        "amazon cloud drive",
+        "client_id",
+        "me",
+        "client_secret",
+        "x",
+    ]
+    # rclone looks for a program that opens browsers, and listens on the same port every time.
+    environment = rclone.environment | {"PATH": "/nowhere"}
+    with (
+        FileLock(Path(tempfile.gettempdir()) / "rclone-port-53682.lock", timeout=60),
+        subprocess.Popen(
+            command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        ) as process,
+    ):
         assert process.stderr is not None
+        impatience = threading.Timer(60, process.kill)
+        impatience.start()
         try:
-            yield next(found[0] for line in process.stderr if (found := re.search(r"http://127\.0\.0\.1:\d+/auth\S+", line)))
+            said = (re.search(r"http://127\.0\.0\.1:\d+/auth\S+", line) for line in process.stderr)
+            yield next(found[0] for found in said if found)
             process.stderr.read()
-            assert process.wait(timeout=60) == 0
+            assert process.wait() == 0
         finally:
             process.kill()
+            impatience.cancel()
 
 
 def _page(port: int) -> str:

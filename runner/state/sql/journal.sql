@@ -60,6 +60,7 @@ CREATE TABLE op (
     source       TEXT,                   -- generation seen there; NULL: nothing was there
     destination  TEXT,                   -- likewise
     mtime_ns     INTEGER,                -- of the source, ns since 1970
+    ours         TEXT NOT NULL DEFAULT '',  -- digest of the source, "md5:...", when its listing showed one
     digest       TEXT NOT NULL DEFAULT '',  -- of the destination, "md5:...", when its listing showed one
     origin       TEXT NOT NULL DEFAULT '',  -- path the node comes from, for a move
     reason       TEXT NOT NULL,          -- the rule that asked for it

@@ -1,0 +1,59 @@
+"""The entry point: which verb, with which arguments, and the exit code it ends with."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from runner.cli.errors import ended
+from runner.cli.help import help_text, short_help
+from runner.cli.options import COMMON
+from runner.cli.output import Output
+from runner.cli.verbs import ABSENT, VERBS
+from runner.model.errors import UsageError
+from runner.model.exits import Exit
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Carry out a command line, without the program's name, and return its exit code. Nothing is raised."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    output = Output()
+    try:
+        code = int(_run(words, output))
+    except SystemExit as stop:  # argparse has printed a verb's help
+        code = stop.code if isinstance(stop.code, int) else 0
+    except BaseException as error:
+        code = int(ended(error, output, json="--json" in words))
+    output.flush()
+    return code or (int(Exit.FAILED) if output.failed else 0)
+
+
+def _run(words: list[str], output: Output) -> Exit:
+    if not words:
+        output.tell(short_help())
+        return Exit.USAGE
+    lead, rest = _leading(words)
+    if rest[:1] in (["-h"], ["--help"], ["help"]) and (rest[0] != "help" or not rest[1:]):
+        output.text(help_text())
+        return Exit.CONVERGED
+    if rest[:1] == ["--version"]:
+        from runner import __version__
+
+        output.say(f"acdrun {__version__}")
+        return Exit.CONVERGED
+    if rest[:1] == ["help"]:
+        rest = [rest[1], "--help"] if rest[1] in VERBS else rest[1:]
+    word = rest[0] if rest else ""
+    if word in ABSENT:
+        raise UsageError(f"`{word}` is not part of this version", hint=ABSENT[word])
+    module = word if word in VERBS else "run"
+    command = import_module(f"runner.cli.commands.{module}")
+    code: Exit = command.run(lead + rest[1:] if word in VERBS else words, output)
+    return code
+
+
+def _leading(words: list[str]) -> tuple[list[str], list[str]]:
+    """The common options before the first other word, and the rest."""
+    for number, word in enumerate(words):
+        if word not in COMMON:
+            return words[:number], words[number:]
+    return words, []

@@ -1,0 +1,67 @@
+"""Parsing arguments: one parser a verb, with the options that all share."""
+
+import argparse
+from datetime import timedelta
+from typing import NoReturn
+
+from runner.model.errors import UsageError
+
+COMMON = ("--json", "-q", "--quiet", "-v", "--verbose")
+"""May stand before the verb as well as after it."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are ours. `verb` is "" for a run."""
+
+    def __init__(self, verb: str, usage: str, does: str) -> None:
+        prog = f"acdrun {verb}".strip()
+        super().__init__(prog=prog, usage=f"{prog} {usage}".strip(), description=does, allow_abbrev=False)
+        common = self.add_argument_group("output")
+        common.add_argument(
+            "--json", action="store_true", help="JSON lines on stdout; the last one is the outcome"
+        )
+        common.add_argument("-q", "--quiet", action="store_true", help="only problems and errors")
+        common.add_argument("-v", "--verbose", action="store_true", help="more of everything")
+
+    def error(self, message: str) -> NoReturn:
+        """Raises UsageError."""
+        raise UsageError(message, hint=f"{self.prog} --help")
+
+
+def add_budgets(parser: Parser) -> None:
+    """Options of everything that may write."""
+    group = parser.add_argument_group("limits")
+    group.add_argument(
+        "--max-duration", metavar="TIME", help="start nothing new after this long, such as 2h (exit 11)"
+    )
+    group.add_argument(
+        "--max-transfer", metavar="SIZE", help="start nothing new after this much, such as 100GiB (exit 11)"
+    )
+    group.add_argument(
+        "--wait", metavar="TIME", help="wait this long for another run to end, such as 10m (exit 8)"
+    )
+
+
+def seconds(text: str | None, option: str) -> float | None:
+    """A duration as in a manifest, in seconds. Raises UsageError."""
+    from runner.model.units import BadQuantity, parse_duration
+
+    if text is None:
+        return None
+    try:
+        span: timedelta = parse_duration(text)
+    except BadQuantity as error:
+        raise UsageError(f"{option}: {error}", hint=error.hint) from error
+    return span.total_seconds()
+
+
+def size(text: str | None, option: str) -> int | None:
+    """A size as in a manifest, in bytes. Raises UsageError."""
+    from runner.model.units import BadQuantity, parse_size
+
+    if text is None:
+        return None
+    try:
+        return parse_size(text)
+    except BadQuantity as error:
+        raise UsageError(f"{option}: {error}", hint=error.hint) from error

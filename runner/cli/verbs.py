@@ -1,0 +1,46 @@
+"""The verbs: reserved words of the command line, one file in `commands` each."""
+
+from typing import NamedTuple
+
+
+class Verb(NamedTuple):
+    """group: its heading in the help; usage: what follows the verb; does: one line of help."""
+
+    group: str
+    usage: str
+    does: str
+
+
+VERBS = {
+    "apply": Verb("run", "PLAN", "apply a saved plan exactly; refuse when it is no longer true"),
+    "validate": Verb("look into a manifest", "FILE...", "check it; nothing is contacted"),
+    "show": Verb("look into a manifest", "FILE", "it with every default filled in; or a saved plan"),
+    "graph": Verb("look into a manifest", "FILE", "its stages, and what waits for what: text, Mermaid, DOT"),
+    "schema": Verb("look into a manifest", "", "the JSON Schema that editors complete and check by"),
+    "history": Verb("look back", "", "the runs so far, and how they ended"),
+    "log": Verb("look back", "RUN", 'what a run did, path by path; "last" is the latest'),
+    "ls": Verb("look at a remote", "REMOTE:PATH", "files and their sizes, in all folders below"),
+    "lsd": Verb("look at a remote", "REMOTE:PATH", "the folders of one level"),
+    "config": Verb("set up", "", "make, change and remove your own remotes, by questions and answers"),
+    "login": Verb("set up", "REMOTE", "log in with a browser; the token is kept for later runs"),
+    "authorize": Verb("set up", "TYPE", "log in for a machine that has no browser"),
+    "remotes": Verb("set up", "[check NAME]", "your remotes and their log-ins; check a live one"),
+    "emulator": Verb("more", "--dir FOLDER", "serve an Amazon Cloud Drive from a folder"),
+}
+"""Every verb of this version, in the order of the help."""
+
+ABSENT = {
+    "resume": "run the same manifest again: it goes on from what is there",
+    "verify": "a manifest with `checksum: { compare: hash, verify: readback }` proves what is there",
+    "restore": "a manifest with source and destination swapped copies it back",
+    "undo": "what a run trashed stands in `acdrun log RUN --all`, with what takes it back",
+    "why": "`acdrun --plan -v FILE` gives the reason of every change",
+    "status": "`acdrun history` says how the last runs ended",
+    "lsl": "`acdrun ls` prints sizes and paths",
+    "md5sum": "",
+    "mkdir": "a run makes the folders that it needs",
+    "cat": "",
+    "copy": "a manifest with one pair, `mode: copy`",
+    "check": "`acdrun --plan FILE` compares the two sides and changes nothing",
+}
+"""Words that are kept for later versions, with what to use instead."""

@@ -1,0 +1,102 @@
+"""The changes of a pair as text: counted by kind, then each, or folder by folder where they are many."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from runner.model.path import order, show, within
+from runner.model.show import show_size
+from runner.model.tally import Amount
+from runner.report.amounts import amount, count
+from runner.report.folding import fold
+from runner.report.line import Line, Tone
+from runner.report.summary import PairSummary
+from runner.state.account import Account, Change
+
+MOST_LINES = 20
+"""Lines a pair gets for its changes, before they are told folder by folder."""
+
+
+class Kind(NamedTuple):
+    """A kind of change: how a plan marks it, and which operations are of it (replaces: None for either)."""
+
+    sign: str
+    tone: Tone
+    word: str
+    task: str
+    replaces: bool | None = None
+
+
+NEW = Kind("+", "add", "new", "upload", False)
+CHANGED = Kind("~", "change", "changed", "upload", True)
+MOVED = Kind(">", "move", "moved", "move")
+TRASHED = Kind("-", "trash", "to the trash", "trash")
+OTHER = Kind(" ", "", "", "")
+
+
+def kind_of(change: Change) -> Kind:
+    """The kind an operation is of; OTHER for one that changes nothing by itself."""
+    if change.task == "upload":
+        return CHANGED if change.replaces else NEW
+    return {"mkdir": NEW, "move": MOVED, "trash": TRASHED}.get(change.task, OTHER)
+
+
+def change_lines(numbers: PairSummary, account: Account, *, verbose: bool) -> Iterator[Line]:
+    """Each kind with its changes. verbose: every single one, with its reason."""
+    files = {NEW: numbers.new, CHANGED: numbers.changed, MOVED: numbers.moved, TRASHED: numbers.trashed}
+    folders = {NEW: numbers.new_folders, TRASHED: numbers.trashed_folders}
+    some = [kind for kind in files if files[kind].number or folders.get(kind)]
+    few = numbers.changes <= MOST_LINES
+    told = _each(account.changes_of(numbers.pair.name), verbose=verbose) if few else {}
+    for kind in some:
+        yield _head(kind, files[kind], folders.get(kind, 0))
+        if few:
+            yield from told.get(kind, ())
+        elif not verbose:
+            yield from _folded(kind, numbers.pair.name, account, files[kind], MOST_LINES // len(some))
+    if verbose and not few:
+        yield from (_line(change, verbose=True) for change in account.changes_of(numbers.pair.name))
+
+
+def _each(changes: Iterable[Change], *, verbose: bool) -> dict[Kind, list[Line]]:
+    """Lines by kind; a folder is named by what is in it, unless nothing is."""
+    every = sorted(changes, key=lambda change: order(change.path))
+    files: dict[Kind, list[str]] = defaultdict(list)
+    for change in every:
+        if change.node == "file":
+            files[kind_of(change)].append(change.path)
+    told: dict[Kind, list[Line]] = {}
+    for change in every:
+        kind = kind_of(change)
+        if verbose or change.node == "file" or not any(within(file, change.path) for file in files[kind]):
+            told.setdefault(kind, []).append(_line(change, verbose=verbose))
+    return told
+
+
+def _line(change: Change, *, verbose: bool) -> Line:
+    kind = kind_of(change)
+    path = show(change.path) or "."
+    if change.node == "folder":
+        path += "/"
+    what = f"{show(change.origin)} → {path}" if change.origin else path
+    size = f"  {show_size(change.size)}" if change.node == "file" else ""
+    reason = f"  {change.reason}" if verbose or kind is CHANGED else ""
+    return Line(f"  {kind.sign}   {what}{size}{reason}", kind.tone)
+
+
+def _folded(kind: Kind, pair: str, account: Account, files: Amount, most: int) -> Iterator[Line]:
+    folded, rest = fold(lambda below: account.folders(pair, kind.task, kind.replaces, below), files, most)
+    for path, number, size in folded:
+        text = f"{count(number)}, {show_size(size)}" if path.endswith("/") else show_size(size)
+        yield Line(f"  {kind.sign}   {show(path)}  {text}", kind.tone)
+    if rest.number:
+        yield Line(
+            f"  {kind.sign}   … {rest.number:,} more, {show_size(rest.size)} (-v shows all)", kind.tone
+        )
+
+
+def _head(kind: Kind, files: Amount, folders: int) -> Line:
+    parts = [f"{amount(files)} {kind.word}"] if files.number else []
+    if folders:
+        parts.append(f"{count(folders, 'folder')} {kind.word}")
+    return Line(f"  {kind.sign} {', '.join(parts)}", kind.tone)

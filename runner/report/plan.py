@@ -1,0 +1,166 @@
+"""A plan as text: what would change, pair by pair, and what to type next."""
+
+from collections.abc import Iterator, Sequence
+
+from runner.model.errors import Problem
+from runner.model.path import show
+from runner.model.show import show_percent, show_size
+from runner.model.tally import Amount
+from runner.report.amounts import amount, count, proof
+from runner.report.changes import MOST_LINES, change_lines
+from runner.report.line import Line
+from runner.report.summary import PairSummary, Summary, total
+from runner.state.account import Account, Trouble
+
+
+def plan_lines(
+    summary: Summary, account: Account, *, verbose: bool = False, warnings: Sequence[Problem] = ()
+) -> Iterator[Line]:
+    """The whole plan but for the next command.
+
+    verbose: every change, with its reason. warnings: of the manifest, when it was read just now.
+    """
+    problems = account.troubles()
+    for warning in warnings:
+        yield Line(f"! {warning.place}: {warning.message}", "warn")
+    for job in summary.jobs:
+        if job.before:
+            argv = _argv(job.before)
+            yield Line(
+                f"hook before {job.name}: {argv} runs first; what it changes is not in this plan", "dim"
+            )
+        if job.needs:
+            yield Line(
+                f"{job.name} runs after {', '.join(job.needs)}; what that changes is not in this plan", "dim"
+            )
+        for numbers in summary.pairs:
+            if numbers.pair.job == job.name:
+                ours = [trouble for trouble in problems if trouble.pair == numbers.pair.name]
+                yield from _pair_lines(numbers, account, ours, verbose)
+        if job.after:
+            yield Line(f"hook after {job.name}: {_argv(job.after)} runs last", "dim")
+    yield Line(total_line(summary), "head")
+
+
+def heading(numbers: PairSummary) -> Line:
+    """A pair in one line."""
+    pair = numbers.pair
+    return Line(f"{pair.name}  {show(str(pair.source))} → {show(str(pair.destination))}  {pair.mode}", "head")
+
+
+def total_line(summary: Summary) -> str:
+    """All pairs in one line."""
+    pairs = summary.pairs
+    blocked = sum(p.blocked for p in pairs)
+    unreadable = sum(sum(p.gaps.values()) for p in pairs)
+    broken = sum(not p.read for p in pairs)
+    if not summary.changes and not blocked and not unreadable and not broken:
+        return nothing_to_do(pairs)
+    new, changed = total(p.new for p in pairs), total(p.changed for p in pairs)
+    moved, trashed = total(p.moved for p in pairs), total(p.trashed for p in pairs)
+    parts = [
+        f"{new.number:,} new",
+        f"{changed.number:,} changed",
+        f"{moved.number:,} moved" if moved.number else "",
+        f"{trashed.number:,} trashed",
+        f"{blocked:,} blocked" if blocked else "",
+        f"{count(unreadable, 'part')} unreadable" if unreadable else "",
+        f"{count(broken, 'pair')} not read" if broken else "",
+    ]
+    return f"plan: {', '.join(filter(None, parts))}; {show_size(new.size + changed.size)} to send"
+
+
+def nothing_to_do(pairs: Sequence[PairSummary]) -> str:
+    """What "nothing" was concluded from."""
+    unchanged: dict[str, Amount] = {}
+    for numbers in pairs:
+        for word, files in numbers.unchanged.items():
+            unchanged[word] = unchanged.get(word, Amount()).plus(*files)
+    if not unchanged:
+        return "nothing to do: there are no files on the source side"
+    if len(unchanged) == 1:
+        ((word, files),) = unchanged.items()
+        verb = "is" if files.number == 1 else "are"
+        return f"nothing to do: {amount(files)} {verb} the same on both sides, {proof(word)}"
+    parts = [f"{files.number:,} {proof(word)}" for word, files in unchanged.items()]
+    return (
+        f"nothing to do: {amount(total(unchanged.values()))} are the same on both sides: {', '.join(parts)}"
+    )
+
+
+def guard_lines(numbers: PairSummary) -> Iterator[Line]:
+    """What the guard said, with the plan's numbers beside the limits that were held against them."""
+    if numbers.guard not in ("", "ok"):
+        yield Line(f"  guard refused: {show(numbers.guard)} ({numbers.pair.place})", "error")
+        return
+    guard, there = numbers.pair.guard, numbers.listed.get("destination", Amount())
+    if numbers.trashed.number:
+        most, always, files = show_percent(guard.trash.max), guard.trash.always, guard.trash.max_files
+        limit = f"limit {most}, but {always:,} always and {files:,} at most"
+        yield Line(f"  guard {numbers.guard}: trashes {_share(numbers.trashed, there)}; {limit}", "dim")
+    if numbers.changed.number:
+        limit = f"limit {show_percent(guard.overwrite.max)}, but {guard.overwrite.always:,} always"
+        yield Line(f"  guard {numbers.guard}: overwrites {_share(numbers.changed, there)}; {limit}", "dim")
+
+
+def trouble_line(trouble: Trouble, sign: str = "!") -> Line:
+    """An entry that cannot be kept in step, or an operation that failed."""
+    path = show(trouble.path) or "(the root)"
+    return Line(f"  {sign} {path}: {trouble.kind}: {show(trouble.message)}", "block")
+
+
+def _pair_lines(
+    numbers: PairSummary, account: Account, problems: Sequence[Trouble], verbose: bool
+) -> Iterator[Line]:
+    yield heading(numbers)
+    yield from change_lines(numbers, account, verbose=verbose)
+    most = len(problems) if verbose else MOST_LINES
+    if problems:
+        yield Line(f"  ! {count(len(problems), 'entry')} blocked or unreadable", "block")
+    yield from (trouble_line(trouble) for trouble in problems[:most])
+    if len(problems) > most:
+        yield Line(f"  ! … {len(problems) - most:,} more (-v shows all)", "block")
+    for word, files in numbers.unchanged.items():
+        yield Line(f"  = {amount(files)} unchanged, {proof(word)}", "same")
+    yield from aside_lines(numbers)
+    yield from unread_lines(numbers)
+    if numbers.guard:
+        yield from guard_lines(numbers)
+
+
+def unread_lines(numbers: PairSummary) -> Iterator[Line]:
+    """Why a pair could not be read, or not whole; a reason that several stages share is told once."""
+    told: set[str] = set()
+    if not numbers.read and not numbers.holds:
+        yield Line("  ! not read: the run ended before", "block")
+    for stage, why in numbers.holds.items():
+        if stage.startswith(("list", "match")) and why not in told:
+            told.add(why)
+            reason = why.removeprefix("held back: ")
+            text = f"not begun: {reason}" if reason != why else f"{stage}: {why} ({numbers.pair.place})"
+            yield Line(f"  ! {show(text)}", "error")
+
+
+def aside_lines(numbers: PairSummary) -> Iterator[Line]:
+    """What takes no part, and why."""
+    parts = []
+    if numbers.left:
+        parts.append(f"{count(numbers.left)} only at the destination, left there")
+    if numbers.excluded:
+        parts.append(f"{count(numbers.excluded, 'entry')} excluded by the filter")
+    if numbers.links:
+        one = numbers.links == 1
+        parts.append(
+            f"{numbers.links:,} {'link or special file' if one else 'links or special files'} skipped"
+        )
+    if parts:
+        yield Line("    " + "; ".join(parts), "dim")
+
+
+def _share(part: Amount, whole: Amount) -> str:
+    share = part.number / whole.number if whole.number else 0.0
+    return f"{part.number:,} of {count(whole.number)} ({show_percent(share)})"
+
+
+def _argv(argv: Sequence[str]) -> str:
+    return " ".join(show(word) for word in argv)

@@ -1,0 +1,201 @@
+"""What a plan or run comes to, pair by pair: a few queries on its journal."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from runner.manifest.manifest import Job, Manifest, from_canonical
+from runner.model.pair import Pair
+from runner.model.tally import Amount
+from runner.state.account import Account, Group, StageFigures
+from runner.state.journal import Header, Journal
+
+_NONE = Amount()
+_NOT_DONE = {"planned": "pending", "taken": "pending", "failed": "failed", "stale": "stale", "held": "held"}
+
+
+@dataclass(slots=True)
+class PairSummary:
+    """The numbers of one pair.
+
+    listed: by side; unchanged: by what proves it; new, changed, moved, trashed: files that are or were to be
+    treated so; sent: those that were, by what proves them; removed: those that are in the trash now.
+    undone: what did not happen, by why: pending, failed, stale, held, counted in operations; unsent: files
+    among them that were to be sent.
+    blocked: entries that cannot be kept in step; gaps: parts that could not be listed, by side.
+    guard: "" when it has not spoken, else "ok" or its objections. holds: why stages were held or failed.
+    """
+
+    pair: Pair
+    listed: dict[str, Amount] = field(default_factory=dict)
+    unchanged: dict[str, Amount] = field(default_factory=dict)
+    new: Amount = _NONE
+    changed: Amount = _NONE
+    moved: Amount = _NONE
+    trashed: Amount = _NONE
+    new_folders: int = 0
+    trashed_folders: int = 0
+    made_folders: int = 0
+    sent: dict[str, Amount] = field(default_factory=dict)
+    renamed: Amount = _NONE
+    removed: Amount = _NONE
+    read_back: int = 0
+    undone: Counter[str] = field(default_factory=Counter)
+    unsent: int = 0
+    blocked: int = 0
+    gaps: Counter[str] = field(default_factory=Counter)
+    left: int = 0
+    excluded: int = 0
+    links: int = 0
+    guard: str = ""
+    holds: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def changes(self) -> int:
+        """Operations that the plan asks for."""
+        files = self.new.number + self.changed.number + self.moved.number + self.trashed.number
+        return files + self.new_folders + self.trashed_folders
+
+    @property
+    def read(self) -> bool:
+        """Were both sides listed and matched, whole or not?"""
+        return "source" in self.listed and "match" not in self.holds
+
+    @property
+    def bytes_to_send(self) -> int:
+        """Bytes of all files that are new or changed."""
+        return self.new.size + self.changed.size
+
+    @property
+    def all_sent(self) -> Amount:
+        """What went over, however proven."""
+        return total(self.sent.values())
+
+    @property
+    def all_unchanged(self) -> Amount:
+        """What needed nothing, however proven."""
+        return total(self.unchanged.values())
+
+
+@dataclass(slots=True)
+class Summary:
+    """A whole plan or run. stages: those that no pair owns (hooks), and how they stand."""
+
+    header: Header
+    manifest: Manifest
+    pairs: list[PairSummary]
+    hooks: list[StageFigures]
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """The jobs, each after those it needs."""
+        return self.manifest.jobs
+
+    @property
+    def changes(self) -> int:
+        """Operations that the plan asks for."""
+        return sum(pair.changes for pair in self.pairs)
+
+
+def summary(journal: Journal) -> Summary:
+    """The numbers of a journal, finished or not."""
+    header, account = journal.header, Account(journal)
+    manifest = from_canonical(header.manifest)
+    pairs = {pair.name: PairSummary(pair) for pair in manifest.pairs}
+    stages = account.stages()
+    for stage in stages:
+        if stage.pair in pairs:
+            _add_stage(pairs[stage.pair], stage, account.counts(stage.id))
+    for group in account.groups():
+        if group.pair in pairs:
+            _add_group(pairs[group.pair], group)
+    for name, task, kind, number in account.problem_kinds():
+        if name not in pairs:
+            continue
+        if task == "match" or kind == "blocked":
+            pairs[name].blocked += number
+    return Summary(header, manifest, list(pairs.values()), [s for s in stages if s.task == "hook"])
+
+
+def total(amounts: Iterable[Amount]) -> Amount:
+    """The sum of amounts."""
+    result = Amount()
+    for amount in amounts:
+        result = result.plus(*amount)
+    return result
+
+
+def _add_stage(numbers: PairSummary, stage: StageFigures, counts: dict[str, Amount]) -> None:
+    if stage.task == "list":
+        if "listed" in counts:
+            numbers.listed[stage.side] = counts["listed"]
+        numbers.gaps[stage.side] = counts.get("gaps", Amount()).number
+        if stage.side == "source":
+            numbers.excluded = counts.get("excluded", Amount()).number
+            numbers.links = counts.get("links", Amount()).number
+    elif stage.task == "match":
+        for what, files in counts.items():
+            word, _, proof = what.partition(" ")
+            if word == "unchanged":
+                _plus(numbers.unchanged, proof, files)
+            elif word == "left":
+                numbers.left = files.number
+    if stage.task == "guard" and stage.state in ("done", "failed"):
+        numbers.guard = "ok" if stage.state == "done" else stage.why
+    elif stage.state in ("held", "failed") and stage.why:
+        numbers.holds[f"{stage.task} {stage.side}".strip()] = stage.why
+
+
+def _add_group(numbers: PairSummary, group: Group) -> None:
+    files = Amount(group.number, group.size)
+    if group.task == "hash":
+        if group.state == "same":
+            _plus(numbers.unchanged, group.proof, files)
+        elif group.state == "failed":
+            if group.kind == "blocked":
+                numbers.blocked += group.number
+            else:
+                numbers.undone["failed"] += group.number
+        return
+    if group.state == "same":
+        return
+    _add_planned(numbers, group, files)
+    if group.state == "done":
+        _add_done(numbers, group, files)
+    else:
+        numbers.undone[_NOT_DONE[group.state]] += group.number
+        numbers.unsent += group.number if group.task == "upload" else 0
+
+
+def _add_planned(numbers: PairSummary, group: Group, files: Amount) -> None:
+    match group.task, group.node:
+        case "upload", _ if group.replaces:
+            numbers.changed = numbers.changed.plus(*files)
+        case "upload", _:
+            numbers.new = numbers.new.plus(*files)
+        case "move", _:
+            numbers.moved = numbers.moved.plus(*files)
+        case "trash", "folder":
+            numbers.trashed_folders += group.number
+        case "trash", _:
+            numbers.trashed = numbers.trashed.plus(*files)
+        case "mkdir", _:
+            numbers.new_folders += group.number
+
+
+def _add_done(numbers: PairSummary, group: Group, files: Amount) -> None:
+    match group.task, group.node:
+        case "upload", _:
+            _plus(numbers.sent, group.proof, files)
+        case "move", _:
+            numbers.renamed = numbers.renamed.plus(*files)
+        case "trash", "file":
+            numbers.removed = numbers.removed.plus(*files)
+        case "mkdir", _:
+            numbers.made_folders += group.number
+        case "verify", _:
+            numbers.read_back += group.number
+
+
+def _plus(amounts: dict[str, Amount], key: str, files: Amount) -> None:
+    amounts[key] = amounts.get(key, Amount()).plus(*files)

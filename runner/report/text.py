@@ -1,0 +1,134 @@
+"""What a run came to, as text: what was done, what proves it, what was not done and why."""
+
+from collections.abc import Iterator, Sequence
+
+from runner.model.exits import Exit
+from runner.model.path import show
+from runner.model.tally import Amount
+from runner.report.amounts import amount, count, proof
+from runner.report.line import Line
+from runner.report.plan import aside_lines, guard_lines, heading, nothing_to_do, trouble_line, unread_lines
+from runner.report.summary import PairSummary, Summary
+from runner.state.account import Trouble
+
+MOST_TROUBLES = 20
+"""Failures told one by one."""
+
+
+def run_lines(
+    summary: Summary, code: Exit, problems: Sequence[Trouble], *, verbose: bool = False, told: int = 0
+) -> Iterator[Line]:
+    """The end of a run.
+
+    problems: all of them. told: how many a person has just seen go by, so that they need not be repeated.
+    """
+    for hook in summary.hooks:
+        if hook.state in ("failed", "held"):
+            yield Line(f"hook {hook.side} {hook.job}: {show(hook.why)}", "error")
+    for numbers in summary.pairs:
+        yield heading(numbers)
+        yield from _done(numbers)
+        yield from _not_done(numbers)
+        ours = [trouble for trouble in problems if trouble.pair == numbers.pair.name]
+        most = len(ours) if verbose else MOST_TROUBLES
+        if not (told and told >= len(problems)):
+            yield from (trouble_line(trouble) for trouble in ours[:most])
+            if len(ours) > most:
+                yield Line(f"  ! … {len(ours) - most:,} more (acdrun log {summary.header.id})", "block")
+        yield from aside_lines(numbers)
+    if code is Exit.CONVERGED and not summary.changes:
+        yield Line(nothing_to_do(summary.pairs), "head")
+    yield from outcome_lines(code, summary)
+
+
+def outcome_lines(code: Exit, summary: Summary) -> Iterator[Line]:
+    """How it ended, unless all is well, and what to do next."""
+    if code is Exit.CONVERGED:
+        return
+    yield Line(f"exit {int(code)}: {code.meaning}", "block" if code is Exit.INCOMPLETE else "error")
+    if hint := next_step(code, summary):
+        yield Line(f"  {hint}", "dim")
+    if summary.header.purpose != "plan":
+        yield Line(f"  every path: acdrun log {summary.header.id}", "dim")
+
+
+def next_step(code: Exit, summary: Summary) -> str:
+    """What to try after this exit code."""
+    if code is Exit.REFUSED and all(numbers.guard in ("", "ok") for numbers in summary.pairs):
+        return "a missing source is never taken for an empty one: is the disk mounted, the path right?"
+    if code is Exit.DENIED and (remotes := _remotes_not_read(summary)):
+        return f"acdrun login {' or '.join(remotes)}, or renew the permission; then run it again"
+    return _NEXT.get(code, "")
+
+
+def _remotes_not_read(summary: Summary) -> list[str]:
+    """Remotes at the ends of pairs that could not be read."""
+    unread = [numbers.pair for numbers in summary.pairs if not numbers.read]
+    return sorted({end.remote for pair in unread for end in (pair.source, pair.destination) if end.remote})
+
+
+_AGAIN = "what succeeded is not done twice"
+_NEXT = {
+    Exit.FAILED: f"run it again: {_AGAIN}",
+    Exit.INCOMPLETE: "see to what is listed above, then run it again",
+    Exit.REFUSED: "if the change is meant, raise that limit in the pair's `guard`",
+    Exit.STALE: "make a new plan: acdrun --plan",
+    Exit.DENIED: "renew the login or the permission, then run it again",
+    Exit.TEMPORARY: f"run it again later: {_AGAIN}",
+    Exit.DAMAGED: "run it again: what is damaged is sent anew",
+    Exit.INTERRUPTED: "run it again to go on",
+    Exit.TERMINATED: "run it again to go on",
+}
+
+
+def _done(numbers: PairSummary) -> Iterator[Line]:
+    for word, files in numbers.sent.items():
+        yield Line(f"  sent {amount(files)}, {_confirmed(numbers, word, files)}", "add")
+    if numbers.made_folders:
+        yield Line(f"  made {count(numbers.made_folders, 'folder')}", "add")
+    if numbers.renamed.number:
+        yield Line(f"  moved {amount(numbers.renamed)}", "move")
+    if numbers.removed.number:
+        yield Line(f"  trashed {amount(numbers.removed)}", "trash")
+    for word, files in numbers.unchanged.items():
+        yield Line(f"  unchanged {amount(files)}, {proof(word)}", "same")
+    some = numbers.sent or numbers.made_folders or numbers.renamed.number or numbers.removed.number
+    if numbers.read and not some and not numbers.unchanged and not numbers.changes:
+        yield Line("  there are no files on the source side", "same")
+
+
+def _confirmed(numbers: PairSummary, word: str, files: Amount) -> str:
+    if word in ("", "size"):
+        if numbers.read_back >= files.number:
+            return "each read back and compared"
+        if numbers.read_back:
+            return f"{numbers.read_back:,} of them read back and compared, the rest unproven"
+        return "unproven: only their size was compared"
+    each = "" if files.number == 1 else "each "
+    text = f"{each}confirmed by {word}"
+    return f"{text}, {numbers.read_back:,} read back" if numbers.read_back else text
+
+
+def _not_done(numbers: PairSummary) -> Iterator[Line]:
+    if numbers.guard not in ("", "ok"):
+        yield from guard_lines(numbers)
+    undone = numbers.undone
+    if undone["failed"]:
+        yield Line(f"  failed {count(undone['failed'], 'operation')}", "error")
+    if undone["stale"]:
+        yield Line(f"  not done {count(undone['stale'], 'operation')}: no longer what the plan saw", "block")
+    if numbers.blocked:
+        yield Line(f"  blocked {count(numbers.blocked, 'entry')}", "block")
+    yield from unread_lines(numbers)
+    to_trash = numbers.trashed.number + numbers.trashed_folders
+    if to_trash and not numbers.removed.number and "trash" in numbers.holds and numbers.guard == "ok":
+        why = numbers.holds["trash"].removeprefix("held back: ")
+        if numbers.unsent:
+            why = f"{count(numbers.unsent, 'upload')} did not succeed"
+        yield Line(f"  nothing was trashed: {show(why)}", "block")
+    elif undone["held"] and numbers.guard == "ok":
+        reasons = sorted({why.removeprefix("held back: ") for why in numbers.holds.values()})
+        why = f": {show('; '.join(reasons))}" if reasons else ""
+        yield Line(f"  held back {count(undone['held'], 'operation')}{why}", "block")
+    if undone["pending"]:
+        yield Line(f"  not reached {count(undone['pending'], 'operation')}", "block")

@@ -1,0 +1,23 @@
+"""Laws run thousands of times, so their databases do not wait for the disk: a killed process, unlike a power
+cut, loses nothing that it has handed to the system.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runner.state.database import Database
+
+
+@pytest.fixture(autouse=True, scope="session")
+def unsynced() -> Iterator[None]:
+    """Open every database with `synchronous=OFF`."""
+    whole = Database.__init__
+
+    def quick(self: Database, path: Path, schema: str, version: int, **_: object) -> None:
+        whole(self, path, schema, version, synchronous="OFF")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Database, "__init__", quick)
+        yield

@@ -1,0 +1,55 @@
+"""The hash cache keeps what cannot change unseen, and only for the place it was seen at."""
+
+from pathlib import Path
+
+import pytest
+
+from runner.model.checksum import Checksum
+from runner.state.hashes import RACY_NS, Hashes
+
+NOW = 10**18
+SUM = Checksum.of("md5", b"x")
+
+
+@pytest.mark.parametrize("age_ns", [0, 1, RACY_NS - 1, -1, -(10**15)])
+def test_a_file_that_may_change_unseen_is_not_kept(tmp_path: Path, age_ns: int) -> None:
+    hashes = Hashes(tmp_path / "hashes.db")
+
+    hashes.learn("here", "g", SUM, NOW - age_ns, NOW)
+
+    assert hashes.known("here", ["g"], "md5") == {}
+    hashes.close()
+
+
+def test_a_file_without_a_time_is_not_kept(tmp_path: Path) -> None:
+    hashes = Hashes(tmp_path / "hashes.db")
+
+    hashes.learn("here", "g", SUM, None, NOW)
+
+    assert hashes.known("here", ["g"], "md5") == {}
+    hashes.close()
+
+
+@pytest.mark.parametrize("flushed", [False, True])
+def test_an_old_file_is_kept_for_its_place_generation_and_algorithm(tmp_path: Path, flushed: bool) -> None:
+    hashes = Hashes(tmp_path / "hashes.db")
+
+    hashes.learn("here", "g", SUM, NOW - RACY_NS, NOW)
+    if flushed:
+        hashes.close()
+        hashes = Hashes(tmp_path / "hashes.db")
+
+    assert hashes.known("here", ["f", "g"], "md5") == {"g": SUM}
+    assert hashes.known("there", ["g"], "md5") == {}
+    assert hashes.known("here", ["g"], "sha256") == {}
+    hashes.close()
+
+
+def test_more_generations_than_one_query_holds_are_all_found(tmp_path: Path) -> None:
+    hashes = Hashes(tmp_path / "hashes.db")
+    every = [f"g{number}" for number in range(1201)]
+    for generation in every:
+        hashes.learn("here", generation, SUM, NOW - RACY_NS, NOW)
+
+    assert set(hashes.known("here", every, "md5")) == set(every)
+    hashes.close()
