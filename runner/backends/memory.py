@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from pydantic import Field
 
 from runner.model import path as paths
-from runner.model.backend import Capabilities, Quota, Setting
+from runner.model.backend import Capabilities, Quota, Setting, Trashed
 from runner.model.checksum import Checksum
 from runner.model.config import RemoteConfig
 from runner.model.content import CHUNK, Content
@@ -31,8 +31,8 @@ class MemoryConfig(RemoteConfig):
     )
 
 
-class Trashed(NamedTuple):
-    """A removal that can be taken back: where the node was, and the node with its id and generation."""
+class Removed(NamedTuple):
+    """A removal that can be taken back: where the node was in the store, and the node with id and generation."""
 
     path: str
     node: Node
@@ -47,7 +47,7 @@ class Tree:
 
     children: dict[str, dict[str, Node]] = field(default_factory=lambda: {"root": {}})
     contents: dict[str, bytes] = field(default_factory=dict)
-    trashed: dict[str, Trashed] = field(default_factory=dict)
+    trashed: dict[str, Removed] = field(default_factory=dict)
     serial: "count[int]" = field(default_factory=lambda: count(1))
 
 
@@ -71,11 +71,6 @@ class Memory:
 
     async def close(self) -> None:
         """The store stays, for the next one to open it."""
-
-    @property
-    def trashed(self) -> dict[str, Trashed]:
-        """What was removed or replaced, by what `trash` returned."""
-        return self.tree.trashed
 
     async def list(self, folder: str) -> AsyncIterator[Sequence[Node]]:
         """Yield the children in one page."""
@@ -152,6 +147,31 @@ class Memory:
         del self._children(paths.parent(path))[self._key(path)]
         return self._keep(path, node)
 
+    async def trashed(self, folder: str = "") -> AsyncIterator[Sequence[Trashed]]:
+        """Yield what is in the trash in one page."""
+        above = paths.join(self._root, folder)
+        yield [
+            Trashed(ref, full[len(self._root) :].lstrip("/"), node)
+            for ref, (full, node) in self.tree.trashed.items()
+            if paths.within(full, above)
+        ]
+
+    async def restore(self, ref: str, to: str | None = None) -> str:
+        """Put the node back into its folder; it is what it was, its generation included."""
+        removed = self.tree.trashed.get(ref)
+        if removed is None or not paths.within(removed.path, self._root):
+            raise NotFound(f"{ref!r} is not in the trash")
+        path = removed.path[len(self._root) :].lstrip("/") if to is None else to
+        try:
+            children = self._children(paths.parent(path))
+        except NotFound as error:
+            raise NotFound(f"its folder {paths.parent(path)!r} is not there") from error
+        if self._key(path) in children:
+            raise Exists("something is there already")
+        children[self._key(path)] = removed.node._replace(name=paths.name(path))
+        del self.tree.trashed[ref]
+        return path
+
     async def quota(self) -> Quota:
         """Only what is used is known."""
         return Quota(None, sum(map(len, self.tree.contents.values())), None)
@@ -194,7 +214,7 @@ class Memory:
 
     def _keep(self, path: str, node: Node) -> str:
         token = self._next()
-        self.tree.trashed[token] = Trashed(path, node)
+        self.tree.trashed[token] = Removed(paths.join(self._root, path), node)
         return token
 
     def _key(self, path: str) -> str:

@@ -64,14 +64,14 @@ def reference_text(value: Any) -> str:
     return ":".join(str(part) for part in next(iter(value.items()))) if isinstance(value, dict) else "***"
 
 
-def ask_fields(draft: Draft, keep: Keep, ask: Ask, *, skip: Sequence[str] = ()) -> None:
+def ask_fields(draft: Draft, keep: Keep, ask: Ask, needless: Callable[[Leaf], bool]) -> None:
     """Ask for every field of the kind. An answer is asked for again until the kind's model takes it.
 
-    skip: names of fields that are had in another way.
+    needless: tells, from the answers so far, which field need not be asked for.
     """
-    asked = [leaf for leaf in leaves(draft.kind) if leaf.name not in skip]
+    asked = leaves(draft.kind)
     for leaf in asked:
-        if not leaf.common:
+        if not leaf.common and not needless(leaf):
             ask_field(draft, leaf, keep, ask)
     common = [leaf for leaf in asked if leaf.common]
     names = ", ".join(leaf.keys[-1] for leaf in common)

@@ -28,6 +28,32 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(message, hint=f"{self.prog} --help")
 
 
+def looking(verb: str, does: str) -> Parser:
+    """The parser of a verb that works on one place."""
+    parser = Parser(verb, "[-f FILE] REMOTE:PATH", does)
+    parser.add_argument(
+        "place", metavar="REMOTE:PATH", help="a remote and a path in it, or a path of this machine"
+    )
+    add_file(parser)
+    return parser
+
+
+def add_file(parser: Parser) -> None:
+    """Where remotes are looked up first."""
+    parser.add_argument("-f", "--file", metavar="FILE", help="a manifest that declares the remote")
+
+
+def add_plan(parser: Parser) -> None:
+    """Options of what can be planned."""
+    parser.add_argument(
+        "--plan", action="store_true", help="stop before the first write, and show what would change"
+    )
+    parser.add_argument("--out", metavar="PLAN", help="save the plan, for `acdrun apply PLAN`")
+    parser.add_argument(
+        "--detailed-exitcode", action="store_true", help="with --plan: exit 10 when there are changes"
+    )
+
+
 def add_budgets(parser: Parser) -> None:
     """Options of everything that may write."""
     group = parser.add_argument_group("limits")

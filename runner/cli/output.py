@@ -56,6 +56,20 @@ class Output:
         """Text of the result that has its line ends already."""
         self._write(sys.stdout, text, end="")
 
+    def data(self, data: bytes) -> None:
+        """Bytes of the result, as they are, after all that was said before."""
+        if self.gone or sys.stdout is None:
+            return
+        raw = getattr(sys.stdout, "buffer", None)
+        try:
+            sys.stdout.flush()
+            if raw is None:
+                sys.stdout.write(data.decode("utf-8", "surrogateescape"))
+            else:
+                raw.write(data)
+        except OSError as error:
+            self._lost(sys.stdout, error)
+
     def flush(self) -> None:
         """Everything said so far goes out."""
         self._write(sys.stdout, "", end="")
@@ -69,13 +83,16 @@ class Output:
             if not text or stream is sys.stderr:
                 stream.flush()
         except OSError as error:
-            _close(stream)
-            if stream is not sys.stdout:
-                return
-            self.gone = True
-            if not isinstance(error, BrokenPipeError):
-                self.failed = True
-                self.tell(Line(f"acdrun: error: the result cannot be written: {error.strerror}", "error"))
+            self._lost(stream, error)
+
+    def _lost(self, stream: TextIO, error: OSError) -> None:
+        _close(stream)
+        if stream is not sys.stdout:
+            return
+        self.gone = True
+        if not isinstance(error, BrokenPipeError):
+            self.failed = True
+            self.tell(Line(f"acdrun: error: the result cannot be written: {error.strerror}", "error"))
 
 
 def colours(stream: TextIO | None, environ: Mapping[str, str]) -> bool:

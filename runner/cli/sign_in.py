@@ -1,5 +1,6 @@
 """Logging in from a terminal: the link, the browser, and the token that comes of it."""
 
+import argparse
 import asyncio
 import contextlib
 import os
@@ -22,7 +23,7 @@ from runner.remote.tokens import Token
 RETURN_ADDRESS = f"http://{HOST}:{PORT}/"
 """What an application has to allow; another port can be had only where it allows that."""
 
-_CONSOLE_ONLY = ("DISPLAY", "WAYLAND_DISPLAY")
+_DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 
 
 def add_browser(parser: Parser) -> None:
@@ -30,10 +31,16 @@ def add_browser(parser: Parser) -> None:
     parser.add_argument("--no-browser", action="store_true", help="only print the link of the log-in")
     parser.add_argument(
         "--port",
-        type=int,
+        type=_port,
         default=PORT,
         help=f"where the browser comes back to, if the application allows another port than {PORT}",
     )
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 1 to 65535")
+    return int(text)
 
 
 def sign_in(
@@ -73,7 +80,7 @@ def open_browser(url: str) -> bool:
     A browser that draws in the terminal is opened only when it is asked for by name: it would take over the
     terminal that the link is printed on.
     """
-    graphical = sys.platform in ("darwin", "win32") or any(os.environ.get(name) for name in _CONSOLE_ONLY)
+    graphical = sys.platform in ("darwin", "win32") or any(os.environ.get(name) for name in _DISPLAYS)
     if not graphical and not os.environ.get("BROWSER"):
         return False
     # Some browsers return only when they are closed, and nothing here waits for that.

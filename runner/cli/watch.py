@@ -81,10 +81,12 @@ class Watch:
             case StageStarted(pair, task, total, size):
                 if task not in _QUICK:
                     self._going[pair, task] = Going(total, size, self._clock())
-            case StageEnded(pair, title, state, why):
+            case StageEnded(pair, title, state, why, hint):
                 self._going.pop((pair, title.partition(" ")[0]), None)
                 if state == "failed" and why and self._stages:
                     self._stage_failed(pair, title, why)
+                    if hint:
+                        self._shown(Line(f"  hint: {show(hint)}", "warn"))
             case Listed(pair, side, files, folders):
                 self._listed[pair, side] = files, folders
             case Problem():

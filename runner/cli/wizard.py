@@ -7,7 +7,7 @@ from runner.cli.ask import Ask
 from runner.cli.fields import Draft, ask_field, ask_fields
 from runner.cli.sign_in import client_of, paste_problem, pasted, sign_in, told
 from runner.manifest.keep import Keep, bad_name
-from runner.manifest.leaves import find_leaf, model
+from runner.manifest.leaves import Leaf, find_leaf, model
 from runner.manifest.storages import STORAGES, built, why_not
 from runner.model.errors import AcdrunError
 from runner.remote.login import Provider
@@ -88,8 +88,7 @@ class Wizard:
         """Ask for the fields, log in, show what came of it, and keep it when it is right."""
         token: Token | None = None
         while True:
-            login = bool(registry.KINDS[draft.kind].login)
-            ask_fields(draft, self._keep, self._ask, skip=["auth.token"] if login else [])
+            ask_fields(draft, self._keep, self._ask, lambda leaf: _needless(draft, leaf))
             config = model(draft.name, draft.fields)
             provider = registry.provider(draft.kind, config)
             if provider is not None and provider.token is None:
@@ -184,3 +183,10 @@ class Wizard:
         self._ask.say(f"error: {error}", "bold red")
         if error.hint:
             self._ask.say(f"  hint: {error.hint}")
+
+
+def _needless(draft: Draft, leaf: Leaf) -> bool:
+    """A log-in brings the token; what needs none, as an embedded server, needs no credentials either."""
+    if not registry.KINDS[draft.kind].login or leaf.keys[0] != "auth":
+        return False
+    return leaf.name == "auth.token" or registry.provider(draft.kind, model(draft.name, draft.fields)) is None

@@ -1,7 +1,7 @@
 """Calls on the content of files. Source: acd-api §8."""
 
 from runner.emulator import downloads, uploads
-from runner.emulator.answers import Answer, json_answer
+from runner.emulator.answers import Answer, json_answer, unknown_node
 from runner.emulator.call import Call
 from runner.emulator.multipart import Upload, over_quota
 from runner.emulator.nodes import find, show
@@ -36,6 +36,7 @@ async def upload(call: Call) -> Answer:
                 dedup=dedup,
                 quota=call.emulator.quota,
                 lag_ms=call.lag_ms,
+                pending=call.rule is not None and call.rule.do == "pending",
             )
         )
     finally:
@@ -82,6 +83,8 @@ def _receive(call: Call, metadata_first: bool) -> Upload:
 def _content(call: Call) -> Answer:
     database, wanted = call.emulator.database, call.request.headers.get("Range")
     row = find(database.near, call.names["id"])
+    if row["status"] == "PENDING":
+        raise unknown_node(row["id"])  # its content is not complete
     while True:
         try:
             return downloads.download(row, database.shelf, wanted)

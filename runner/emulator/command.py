@@ -1,26 +1,31 @@
-"""The command: options, the lock on the folder, the ready line, the end."""
+"""The command: the lock on the folder, the start, the end."""
 
 import argparse
 import asyncio
 import contextlib
 import fcntl
+import ipaddress
 import json
 import os
 import signal
 import sqlite3
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from runner.emulator.answers import Json
 from runner.emulator.database import Database
 from runner.emulator.faults import Faults, Rule, read_rules
+from runner.emulator.issue import has_store, issue, make_store
 from runner.emulator.oauth import Tokens
+from runner.emulator.options import parser
+from runner.emulator.ready import Ready
 from runner.emulator.server import Emulator
 
-QUOTA_BYTES = 100 << 30
-TOKEN_LIFE_S = 3600
+if TYPE_CHECKING:
+    from runner.emulator.intercept import Intercept
+
 # Threads hand over to each other after so long; Python's default of 5 ms would hold up the loop while
 # a list is read.
 SWITCH_S = 0.0005
@@ -31,11 +36,17 @@ class CannotServe(Exception):
 
 
 def run(argv: Sequence[str] | None) -> int:
-    """Serve until a signal, or the end of stdin, says stop. Exit codes: 0 ended, 2 could not start."""
-    options = _parser().parse_args(argv)
+    """Serve until a signal, or the end of stdin, says stop; or print a token.
+
+    Exit codes: 0 ended or printed, 2 could not.
+    """
+    options = parser().parse_args(argv)
     sys.setswitchinterval(SWITCH_S)
     os.umask(0o077)  # the folder holds the secret that signs links and tokens' digests
     try:
+        if options.verb == "token":
+            _print_token(options.dir, options.token_life)
+            return 0
         rules = [rule for text in options.fault for rule in _read_fault(text)]
         with _locked(options.dir):
             asyncio.run(_serve(options, rules))
@@ -45,48 +56,15 @@ def run(argv: Sequence[str] | None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="emulator",
-        description="Serve an Amazon Cloud Drive that keeps its nodes and content in one folder.",
-    )
-    add = parser.add_argument
-    add(
-        "--dir",
-        required=True,
-        type=Path,
-        metavar="D",
-        help="folder of nodes, content and tokens; made if missing",
-    )
-    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    add("--port", type=_port, default=0, help="port to listen on; 0 takes any (default: %(default)s)")
-    add(
-        "--consent", choices=("page", "auto"), default="page", help="ask before an app gets a code, or do not"
-    )
-    add(
-        "--quota",
-        type=_bytes,
-        default=QUOTA_BYTES,
-        metavar="BYTES",
-        help="size of the drive (default: 100 GiB)",
-    )
-    add("--seed", type=int, metavar="N", help="make the faults' dice repeatable")
-    add(
-        "--fault",
-        action="append",
-        default=[],
-        metavar="JSON",
-        help="a fault rule, or a list; may be repeated",
-    )
-    add("--token-life", type=_positive, default=TOKEN_LIFE_S, metavar="SECONDS", help="life of access tokens")
-    add("--issue-token", action="store_true", help="put a token, in rclone's form, into the ready line")
-    add("--ready-json", action="store_true", help="print the ready line as JSON")
-    add(
-        "--ready-fd", type=int, metavar="FD", help="write the JSON ready line to this file descriptor as well"
-    )
-    add("--watch-stdin", action="store_true", help="end when standard input ends")
-    add("--verbose", action="store_true", help="log every request to standard error")
-    return parser
+def _print_token(folder: Path, life_s: int) -> None:
+    try:
+        if not has_store(folder):
+            with _locked(folder):
+                make_store(folder)
+        token = issue(folder, life_s)
+    except (OSError, sqlite3.Error) as error:
+        raise CannotServe(f"cannot use {folder}: {error}") from error
+    sys.stdout.write(f"{json.dumps(token)}\n")
 
 
 async def _serve(options: argparse.Namespace, rules: list[Rule]) -> None:
@@ -111,27 +89,51 @@ async def _serve(options: argparse.Namespace, rules: list[Rule]) -> None:
             reason = os.strerror(error.errno) if error.errno else str(error)
             raise CannotServe(f"cannot listen on {options.host} port {options.port}: {reason}") from error
         try:
-            await _tell(options, emulator)
-            if options.watch_stdin:
-                threading.Thread(target=_watch_stdin, args=(loop, stop), daemon=True).start()
-            await stop.wait()
+            async with _intercepted(options, emulator) as intercept:
+                await _tell(options, emulator, intercept)
+                if options.watch_stdin:
+                    threading.Thread(target=_watch_stdin, args=(loop, stop), daemon=True).start()
+                await stop.wait()
         finally:
             await runner.cleanup()
     finally:
         await database.close()
 
 
-async def _tell(options: argparse.Namespace, emulator: Emulator) -> None:
-    ready: Json = {"url": emulator.url, "pid": os.getpid()}
-    if options.issue_token:
-        ready["token"] = await emulator.tokens.rclone_form()
-    line = json.dumps(ready)
-    if options.ready_json:
-        sys.stdout.write(f"{line}\n")
-    else:
-        sys.stdout.write(f"serving {options.dir} on {emulator.url} (pid {os.getpid()})\n")
-        if options.issue_token:
-            sys.stdout.write(f"token: {json.dumps(ready['token'])}\n")
+@contextlib.asynccontextmanager
+async def _intercepted(options: argparse.Namespace, emulator: Emulator) -> AsyncIterator["Intercept | None"]:
+    """Run the proxy beside the emulator, if it is wanted."""
+    if options.intercept is None:
+        yield None
+        return
+    try:
+        from runner.emulator.certificates import Certificates
+        from runner.emulator.intercept import Intercept
+    except ModuleNotFoundError as error:
+        raise CannotServe(f"--intercept needs {error.name}: pip install 'acdrun[intercept]'") from error
+    host, port = emulator.address
+    if not ipaddress.ip_address(host).is_loopback:
+        raise CannotServe("--intercept is for this machine alone: leave --host at a loopback address")
+    try:
+        intercept = Intercept(Certificates(options.dir), host, port)
+        await intercept.start(options.intercept)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise CannotServe(f"cannot intercept on port {options.intercept}: {reason}") from error
+    try:
+        yield intercept
+    finally:
+        await intercept.stop()
+
+
+async def _tell(options: argparse.Namespace, emulator: Emulator, intercept: "Intercept | None") -> None:
+    ready = Ready(options.dir, emulator.url)
+    if options.issue_token or intercept is not None:
+        ready.token = await emulator.tokens.rclone_form()
+    if intercept is not None:
+        ready.proxy, ready.ca = intercept.url, intercept.ca
+    line = json.dumps(ready.as_json())
+    sys.stdout.write(f"{line}\n" if options.ready_json else ready.as_text())
     sys.stdout.flush()
     if options.ready_fd is not None:
         try:
@@ -178,24 +180,3 @@ def _read_fault(text: str) -> list[Rule]:
         return read_rules(json.loads(text))
     except ValueError as error:
         raise CannotServe(f"--fault: {error}") from error
-
-
-def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65535:
-        raise argparse.ArgumentTypeError("a port lies between 0 and 65535")
-    return number
-
-
-def _bytes(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError("a size is not negative")
-    return number
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from runner.emulator.answers import Answer, Json, Refused, empty, front
 
-KINDS = ("status", "cut", "late", "wrong_md5", "slow")
+KINDS = ("status", "cut", "late", "wrong_md5", "slow", "pending")
 MESSAGES = {
     400: "Bad request",
     401: "Token has expired",

@@ -18,7 +18,7 @@ HEAD_S = 10
 CONNECTIONS = 500
 LOOPBACK = "127.0.0.1"
 _LINE = re.compile(rb"([A-Z]{1,20}) (\S{1,8000}) HTTP/1\.[01]", re.ASCII)
-_HOST_AND_PORT = re.compile(r"([^:/?#@\s]{1,255}):(\d{1,5})", re.ASCII)
+_HOST_AND_PORT = re.compile(r"([^:/?#@\s]{1,255}):([1-9]\d{0,4})", re.ASCII)
 _URL = re.compile(r"http://([^:/?#@\s]{1,255})(:80)?(/.*)?", re.ASCII | re.IGNORECASE)
 _NOT_PASSED_ON = (b"connection", b"proxy-connection", b"keep-alive", b"proxy-authorization")
 _REASONS = {400: "Bad Request", 403: "Forbidden", 431: "Request Header Fields Too Large", 503: "Unavailable"}
@@ -41,6 +41,7 @@ class Intercept:
         self._emulator = (emulator_host, emulator_port)
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self.ca = certificates.path
         self.url = ""
 
     async def start(self, port: int) -> None:
@@ -124,9 +125,7 @@ def read_head(head: bytes) -> bytes | None:
         return None
     url = _URL.fullmatch(target)
     if url is None:
-        raise Declined(
-            403, "this is a proxy; it serves CONNECT, and http:// URLs of Amazon Cloud Drive's hosts"
-        )
+        raise Declined(403, "this is a proxy; it serves https:// and http:// URLs of Amazon's hosts only")
     _check_host(url[1])
     kept = [line for line in lines if line.partition(b":")[0].strip().lower() not in _NOT_PASSED_ON]
     path = (url[3] or "/").encode("latin-1")

@@ -122,7 +122,9 @@ def _plan(query: Query, root: str, node: str, link: str) -> tuple[Condition, str
         if name is not None:
             conditions.append(Condition("link.folded = ?", [name.casefold()]))
     if live:
-        conditions.append(Condition("node.status <> 'TRASH'" if parent is None else "link.live = 1"))
+        by_name = any(term.field == "name" for term in needed)  # by the index of available names
+        of_folder = "link.live = 1" if by_name else "link.live > 0"
+        conditions.append(Condition("node.status <> 'TRASH'" if parent is None else of_folder))
     if query.trashed:
         conditions.append(Condition("node.status = 'TRASH'"))
     is_whole_folder = parent is not None and live and (query.found is None or _says_only(query.found, parent))

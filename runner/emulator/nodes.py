@@ -59,7 +59,7 @@ def show(row: sqlite3.Row) -> Json:
         node["properties"] = json.loads(row["properties"])
     if row["name"] is None:
         node["isRoot"] = True
-    if row["kind"] == "FILE":
+    if row["kind"] == "FILE" and row["status"] != "PENDING":
         node["contentProperties"] = {
             "version": row["content_version"],
             "size": row["size"],
@@ -201,6 +201,21 @@ def touch(tx: Transaction, node_id: str, lag_ms: int, **columns: Any) -> None:
     moved = "seq = ?, version = version + 1, modified_ms = max(?, modified_ms)"
     sql = f"UPDATE node SET {moved}{sets} WHERE id = ?"  # noqa: S608
     tx.db.execute(sql, (tx.next_seq(), tx.now_ms, *columns.values(), node_id))
+
+
+def hold_back(tx: Transaction, node_id: str) -> None:
+    """Leave a new file PENDING, as the service did with broken uploads; its name stays free."""
+    tx.db.execute("UPDATE node SET status = 'PENDING' WHERE id = ?", (node_id,))
+    tx.db.execute("UPDATE link SET live = 2 WHERE child = ?", (node_id,))
+
+
+def release(tx: Transaction, node_id: str) -> None:
+    """Make a PENDING file AVAILABLE under its present parents and name; raises Refused 409."""
+    row = find(tx.db, node_id)
+    for parent in json.loads(row["parents"]):
+        check_free(tx, parent, row["name"], but=node_id)
+    tx.db.execute("UPDATE node SET status = 'AVAILABLE' WHERE id = ?", (node_id,))
+    tx.db.execute("UPDATE link SET live = 1 WHERE child = ?", (node_id,))
 
 
 def trash(tx: Transaction, node_id: str, lag_ms: int) -> sqlite3.Row:

@@ -68,22 +68,11 @@ class Tokens:
     async def pair(self, client: str = "", scope: str = EVERYTHING) -> Json:
         """Make an access token and a refresh token; return them as the token endpoint does."""
 
-        def make(tx: Transaction) -> Json:
-            return self._answer(tx, _make(tx, "refresh", client, scope, life_ms=0), client, scope)
-
-        return await self.database.write(make)
+        return await self.database.write(lambda tx: make_pair(tx, self.life_s, client, scope))
 
     async def rclone_form(self) -> Json:
         """Make tokens and return them as rclone's configuration stores them."""
-        made = await self.pair()
-        end_ns = (self.database.clock() + self.life_s * 1000) * 1_000_000
-        moment = datetime.fromtimestamp(end_ns // 10**9, UTC)
-        return {
-            "access_token": made["access_token"],
-            "token_type": made["token_type"],
-            "refresh_token": made["refresh_token"],
-            "expiry": f"{moment:%Y-%m-%dT%H:%M:%S}.{end_ns % 10**9:09d}Z",
-        }
+        return rclone_form(await self.pair(), self.database.clock())
 
     async def exchange(self, form: Mapping[str, str], authorization: str | None) -> Json:
         """Answer a token request; raises Refused 400 or 401 in the shape of OAuth."""
@@ -112,7 +101,7 @@ class Tokens:
         ):
             raise oauth_error(400, "invalid_grant", "The request has an invalid grant parameter : code")
         tx.db.execute("DELETE FROM credential WHERE digest = ?", (_digest(code),))
-        return self._answer(tx, _make(tx, "refresh", client, grant.scope, life_ms=0), client, grant.scope)
+        return make_pair(tx, self.life_s, client, grant.scope)
 
     def _from_refresh(self, tx: Transaction, form: Mapping[str, str], client: str) -> Json:
         token = form.get("refresh_token", "")
@@ -122,16 +111,32 @@ class Tokens:
             raise oauth_error(
                 400, "invalid_grant", "The request has an invalid grant parameter : refresh_token"
             )
-        return self._answer(tx, token, grant.client or client, grant.scope)
+        return make_pair(tx, self.life_s, grant.client or client, grant.scope, refresh=token)
 
-    def _answer(self, tx: Transaction, refresh: str, client: str, scope: str) -> Json:
-        tx.db.execute("DELETE FROM credential WHERE expires_ms BETWEEN 1 AND ?", (tx.now_ms,))
-        return {
-            "access_token": _make(tx, "access", client, scope, life_ms=self.life_s * 1000),
-            "refresh_token": refresh,
-            "token_type": "bearer",
-            "expires_in": self.life_s,
-        }
+
+def make_pair(
+    tx: Transaction, life_s: int, client: str = "", scope: str = EVERYTHING, refresh: str = ""
+) -> Json:
+    """Make an access token, and a refresh token unless there is one; return the token endpoint's answer."""
+    tx.db.execute("DELETE FROM credential WHERE expires_ms BETWEEN 1 AND ?", (tx.now_ms,))
+    return {
+        "access_token": _make(tx, "access", client, scope, life_ms=life_s * 1000),
+        "refresh_token": refresh or _make(tx, "refresh", client, scope, life_ms=0),
+        "token_type": "bearer",
+        "expires_in": life_s,
+    }
+
+
+def rclone_form(made: Json, now_ms: int) -> Json:
+    """Write the token endpoint's answer, given at `now_ms`, as rclone's configuration stores it."""
+    end_ns = (now_ms + made["expires_in"] * 1000) * 1_000_000
+    moment = datetime.fromtimestamp(end_ns // 10**9, UTC)
+    return {
+        "access_token": made["access_token"],
+        "token_type": made["token_type"],
+        "refresh_token": made["refresh_token"],
+        "expiry": f"{moment:%Y-%m-%dT%H:%M:%S}.{end_ns % 10**9:09d}Z",
+    }
 
 
 def oauth_error(status: int, error: str, description: str) -> Refused:

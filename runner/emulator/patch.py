@@ -5,7 +5,7 @@ import sqlite3
 
 from runner.emulator.answers import Json, refused
 from runner.emulator.database import Transaction
-from runner.emulator.nodes import check_details, check_free, check_name, extension, find, touch
+from runner.emulator.nodes import check_details, check_free, check_name, extension, find, release, touch
 from runner.emulator.parents import set_parents
 
 
@@ -26,7 +26,9 @@ def change(tx: Transaction, node_id: str, body: Json, lag_ms: int) -> sqlite3.Ro
         columns["name"] = name
         if row["kind"] == "FILE":
             columns["extension"] = extension(name)
-    if (status := body.get("status")) is not None and status != row["status"]:
+    status = body.get("status")
+    released = row["status"] == "PENDING" and status == "AVAILABLE"
+    if status is not None and status != row["status"] and not released:
         raise refused(400, f"status cannot become '{str(status)[:50]}' by this call")
     touch(tx, node_id, lag_ms, **columns)
     if "name" in columns:
@@ -36,4 +38,6 @@ def change(tx: Transaction, node_id: str, body: Json, lag_ms: int) -> sqlite3.Ro
         tx.db.execute("UPDATE link SET folded = ? WHERE child = ?", (columns["name"].casefold(), node_id))
     if body.get("parents") is not None:
         set_parents(tx, row, columns.get("name", row["name"]), body["parents"])
+    if released:
+        release(tx, node_id)
     return find(tx.db, node_id)

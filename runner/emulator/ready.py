@@ -31,7 +31,13 @@ class Ready:
     def environment(self) -> dict[str, str]:
         """Return the variables by which clients find the proxy and trust it (acd-api §13.5)."""
         assert self.proxy is not None
-        trusted = ("RCLONE_CA_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+        trusted = (
+            "RCLONE_CA_CERT",
+            "SSL_CERT_FILE",
+            "REQUESTS_CA_BUNDLE",
+            "CURL_CA_BUNDLE",
+            "NODE_EXTRA_CA_CERTS",
+        )
         # Another proxy of the user's must not get what discovery sends to this machine.
         here = {"HTTPS_PROXY": self.proxy, "NO_PROXY": "127.0.0.1,localhost"}
         return here | {name: str(self.ca) for name in trusted}
@@ -51,7 +57,9 @@ class Ready:
         """Return the same in words, with lines to paste into a shell and into rclone.conf."""
         text = f"serving {self.folder} on {self.url} (pid {os.getpid()})\n"
         if self.proxy is not None:
-            exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in self.environment.items())
+            exports = "".join(
+                f"export {name}={shlex.quote(value)}\n" for name, value in self.environment.items()
+            )
             text += f"\nFor the client's environment:\n\n{exports}"
             text += f"\nFor rclone.conf, if the client is rclone:\n\n{self._remote()}"
         elif self.token is not None:

@@ -49,12 +49,13 @@ class Emulator:
         self.quota = quota
         self.verbose = verbose
         self.url = ""
+        self.address = ("", 0)
         self.counts: Counter[str] = Counter()
         calls = (calls_account, calls_admin, calls_content, calls_login, calls_nodes)
         self._router = Router(route for module in calls for route in module.ROUTES)
 
     async def start(self, host: str, port: int) -> web.ServerRunner:
-        """Listen; sets `url`. Raises OSError when the address cannot be had."""
+        """Listen; sets `url` and `address`. Raises OSError when the address cannot be had."""
         server = HttpServer(
             self.handle,
             access_log=None,
@@ -71,8 +72,8 @@ class Emulator:
         except OSError:
             await runner.cleanup()
             raise
-        bound = runner.addresses[0][1]
-        self.url = f"http://{f'[{host}]' if ':' in host else host}:{bound}/"
+        self.address = runner.addresses[0][:2]
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.address[1]}/"
         return runner
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -7,18 +7,36 @@ from typing import Any
 from runner.emulator.answers import Json, refused
 from runner.emulator.database import Transaction
 from runner.emulator.multipart import Upload, over_quota
-from runner.emulator.nodes import check_free, check_name, check_parents, create, extension, find, touch
+from runner.emulator.nodes import (
+    check_free,
+    check_name,
+    check_parents,
+    create,
+    extension,
+    find,
+    hold_back,
+    release,
+    touch,
+)
 from runner.emulator.properties import check as check_properties
 
 _TYPES = MimeTypes()
 
 
 def create_file(
-    tx: Transaction, upload: Upload, author: str, *, local_id: str, dedup: bool, quota: int, lag_ms: int
+    tx: Transaction,
+    upload: Upload,
+    author: str,
+    *,
+    local_id: str,
+    dedup: bool,
+    quota: int,
+    lag_ms: int,
+    pending: bool,
 ) -> sqlite3.Row:
     """Make a node of an upload that has wholly arrived; return its row.
 
-    dedup: refuse content that an available file has already.
+    pending: leave it PENDING. dedup: refuse content that an available file has already.
     Raises Refused 400, 403 or 409; name conflicts come before duplicates.
     """
     stored, body = upload.stored, upload.metadata
@@ -45,6 +63,8 @@ def create_file(
             raise refused(409, f"Duplicate of node {row['id']}", "MD5_DUPLICATE", {"nodeId": row["id"]})
     tx.place(f"{node_id}.1", stored)
     tx.used += stored.size
+    if pending:
+        hold_back(tx, node_id)
     return find(tx.db, node_id)
 
 
@@ -62,6 +82,8 @@ def overwrite_file(tx: Transaction, upload: Upload, node_id: str, quota: int, la
     tx.place(f"{node_id}.{version}", stored)
     tx.replaced.append(f"{node_id}.{row['content_version']}")
     tx.used += stored.size - row["size"]
+    if row["status"] == "PENDING":
+        release(tx, node_id)
     return find(tx.db, node_id)
 
 

@@ -107,7 +107,9 @@ class Drain:
                     continue
                 fed = self._fed()  # asked before taking: what is made ready in between is then not missed
                 await self._flush()
-                self._ready += await asyncio.to_thread(self._queue.take, self._stage.id, most_tries=self._round)
+                self._ready += await asyncio.to_thread(
+                    self._queue.take, self._stage.id, most_tries=self._round
+                )
                 if self._ready:
                     continue
                 if not self._running and not fed:
@@ -146,7 +148,9 @@ class Drain:
         (self._again if again else self._ended).append((op, outcome))
         if isinstance(error, _HOPELESS):
             self.hopeless = error
-        self._tell(Problem(self._stage.pair, self._task.name, show(op.path), error.kind, error.message, again))
+        self._tell(
+            Problem(self._stage.pair, self._task.name, show(op.path), error.kind, error.message, again)
+        )
 
     async def _flush(self) -> None:
         ended, self._ended = self._ended, []
@@ -155,10 +159,11 @@ class Drain:
         if not ended and not again:
             return
         await asyncio.to_thread(
-            self._queue.finish, self._stage.id, [(op.id, o) for op, o in ended], [(op.id, o) for op, o in again]
+            self._queue.finish,
+            self._stage.id,
+            [(op.id, o) for op, o in ended],
+            [(op.id, o) for op, o in again],
         )
         self._ctx.hashes.flush()
         self._tell(Finished(self._stage.pair, self._task.name, len(ended), sum(op.size for op, _ in ended)))
         self._pulse.beat()
-
-

@@ -15,7 +15,12 @@ BATCH_ROWS = 1000
 
 
 class Reading(dict[str, AcdrunError | str]):
-    """How the three stages of a reading ended: title of the stage to what went wrong, "" for nothing."""
+    """How the three stages of a reading ended: title of the stage to what went wrong, "" for nothing.
+
+    hold: why nothing of the pair may be trashed, "" when nothing speaks against it.
+    """
+
+    hold = ""
 
 
 async def read_pair(ctx: Context, stages: Mapping[str, int], journal: Journal) -> Reading:
@@ -28,7 +33,10 @@ async def read_pair(ctx: Context, stages: Mapping[str, int], journal: Journal) -
     expansion = Expansion(ctx, dict(stages), journal)
     ended = Reading({"list source": "", "list destination": "", "match": ""})
     try:
-        async with closing(source.folders_in_order()) as here, closing(destination.folders_in_order()) as there:
+        async with (
+            closing(source.folders_in_order()) as here,
+            closing(destination.folders_in_order()) as there,
+        ):
             async for ours, theirs in match(here, there):
                 expansion.feed(ours, theirs)
                 if len(expansion.draft) >= BATCH_ROWS:
@@ -40,6 +48,9 @@ async def read_pair(ctx: Context, stages: Mapping[str, int], journal: Journal) -
         for listing in failed or (source, destination):
             ended[f"list {listing.side}"] = error
     await _write(expansion, journal)
+    if expansion.blocked:
+        entries = "1 entry is" if expansion.blocked == 1 else f"{expansion.blocked:,} entries are"
+        ended.hold = f"held back: {entries} blocked"
     for listing in (source, destination):
         listing.tell()
         title = f"list {listing.side}"

@@ -106,6 +106,8 @@ class Scheduler:
         ids = {s.title: s.id for s in self._stages.values() if s.pair == stage.pair}
         with retry.following(self._retries[stage.pair]):
             ended = await read_pair(self._contexts[stage.pair], ids, self._journal)
+        if ended.hold:  # what is blocked was not sent, and nothing is trashed before all is (promise I6)
+            self._queue.hold(ids["trash"], ended.hold)
         for title, problem in ended.items():
             if isinstance(problem, AcdrunError):
                 self._settle(ids[title], failure=problem)
@@ -149,5 +151,6 @@ class Scheduler:
             self._states[ended] = state
             stage = self._stages[ended]
             why = str(failure or note) if ended == id_ else ""
-            self._tell(StageEnded(stage.pair, stage.title, state, why))
+            hint = failure.hint if failure and ended == id_ else ""
+            self._tell(StageEnded(stage.pair, stage.title, state, why, hint))
         self._pulse.beat()

@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 
 from runner.manifest.location import REMOTE_NAME
 from runner.manifest.rules import Rule
-from runner.model.pair import Mode
 from runner.model.policy import ChecksumPolicy, GuardPolicy, RetryPolicy
 
 
@@ -35,9 +34,11 @@ Guard = Annotated[
     Annotated[PolicyName, Tag("name")] | Annotated[GuardPolicy, Tag("policy")], Discriminator(_form)
 ]
 
-Case = Literal["refuse", "rename"]
+Case = Literal["refuse"]
 Links = Literal["skip", "block"]
 Unreadable = Literal["incomplete", "fail"]
+Mode = Literal["copy", "mirror"]
+"""A move is done once, by the verb: a job that runs every night has nothing to say it with."""
 Command = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -66,7 +67,7 @@ class Settings(_Part):
     )
     case: Case | None = Field(
         default=None,
-        description="Two names the destination cannot tell apart: `refuse` both (default), or `rename` one.",
+        description="Two names the destination cannot tell apart: `refuse` both, which is the default.",
     )
     links: Links | None = Field(
         default=None,

@@ -3,6 +3,7 @@
 import difflib
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from runner.manifest.remotes import Own, declared
 from runner.manifest.rules import Rule
 from runner.manifest.tree import Key, Keys, Spot, Tree, unwritten
 from runner.model.config import RemoteConfig
-from runner.model.errors import ManifestError, Problem, UsageError
+from runner.model.errors import ManifestError, Place, Problem, UsageError
 from runner.model.pair import Location, Mode, Pair
 from runner.model.policy import ChecksumPolicy, GuardPolicy, RetryPolicy
 
@@ -74,12 +75,13 @@ def one_pair(
     """A manifest of one job with one pair, without a file; remotes are those given and the user's own.
 
     source, destination: as in a manifest; relative paths start at `folder`, by default the current one.
+    mode: also "move", which no file can ask for.
     Raises UsageError for what a manifest would be refused for.
     """
     pair: dict[str, Any] = {
         "source": source,
         "destination": destination,
-        "mode": mode,
+        "mode": "copy" if mode == "move" else mode,
         "case": case,
         "links": links,
         "unreadable": unreadable,
@@ -91,8 +93,10 @@ def one_pair(
     given = {name: config.model_dump(mode="json") for name, config in (remotes or {}).items()}
     whole = {"version": 1, "name": name, "remotes": given, "jobs": {name: {"pairs": [pair]}}}
     tree = unwritten(whole, "command line")
+    if mode == "move" and checksum is not None and checksum.verify == "none":
+        raise UsageError("a move proves every copy before it takes the file away", hint="let it verify")
     try:
-        return _manifest(tree, folder or Path.cwd(), remotes_file)
+        return _in_mode(mode, _manifest(tree, folder or Path.cwd(), remotes_file))
     except ManifestError as error:
         own = [problem for problem in error.problems if problem.place.file == "command line"]
         if not own:
@@ -100,6 +104,13 @@ def one_pair(
         hint = next((problem.hint for problem in own if problem.hint), "")
         text = "; ".join(problem.message for problem in own).replace(f' of pairs[0] of job "{name}"', "")
         raise UsageError(text, hint=hint) from error
+
+
+def _in_mode(mode: Mode, manifest: Manifest) -> Manifest:
+    (job,) = manifest.jobs
+    nowhere = Place("", 1, 1)
+    pairs = tuple(replace(pair, mode=mode, place=nowhere) for pair in job.pairs)
+    return replace(manifest, file="", jobs=(replace(job, pairs=pairs, place=nowhere),), places={})
 
 
 def _manifest(tree: Tree, folder: Path, remotes_file: Path | None) -> Manifest:

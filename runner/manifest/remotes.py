@@ -46,6 +46,11 @@ class Own:
         tree = self._loaded()
         return list(tree.mapping("remotes")) if tree is not None else []
 
+    def fields(self) -> dict[str, Any]:
+        """What the file says of each, as it stands there; not checked yet."""
+        tree = self._loaded()
+        return dict(tree.mapping("remotes")) if tree is not None else {}
+
     def find(self, name: str) -> RemoteConfig | None:
         """The remote of this name; None when there is none, or when its problems are in `problems`."""
         tree = self._loaded()

@@ -118,7 +118,10 @@ class Backend(Protocol):
         """
 
     async def mkdir(self, path: str) -> Node:
-        """Make the folder, whose parent must exist; one that is there already is returned. Exists when a file is there."""
+        """Make the folder, whose parent must exist; one that is there already is returned.
+
+        Raises Exists when a file is there.
+        """
 
     async def move(self, path: str, to: str, *, expect: str | None = None) -> Node:
         """Rename on the server; nothing may be at `to` (Exists), but for the node itself in another case."""

@@ -14,12 +14,13 @@ class StageStarted(NamedTuple):
 
 
 class StageEnded(NamedTuple):
-    """state: done, failed or held; why: what held it."""
+    """state: done, failed or held; why: what held it; hint: what to try."""
 
     pair: str
     task: str
     state: str
     why: str = ""
+    hint: str = ""
 
 
 class Listed(NamedTuple):

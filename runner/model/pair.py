@@ -48,7 +48,7 @@ class Pair:
     checksum: ChecksumPolicy
     retry: RetryPolicy
     guard: GuardPolicy
-    case: Literal["refuse", "rename"]
+    case: Literal["refuse"]
     links: Literal["skip", "block"]
     unreadable: Literal["incomplete", "fail"]
     place: Place

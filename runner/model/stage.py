@@ -6,8 +6,10 @@ from runner.model.task import How
 
 
 class Stage(NamedTuple):
-    """id: its place in topological order; pair: "" for a stage of a whole job or wave; side: of a listing, or before or after
-    for a hook."""
+    """id: its place in topological order; pair: "" for a stage of a whole job or wave.
+
+    side: source or destination for a listing, before or after for a hook, the jobs' names for accept.
+    """
 
     id: int
     pair: str

@@ -24,32 +24,32 @@ class Edge(NamedTuple):
     how: How
 
 
-def Each(task: str) -> Edge:  # noqa: N802  (reads as a word of the graph)
+def Each(task: str) -> Edge:
     """After `task` at the same path."""
     return Edge(task, "each")
 
 
-def Parent(task: str) -> Edge:  # noqa: N802
+def Parent(task: str) -> Edge:
     """After `task` at the folder above."""
     return Edge(task, "parent")
 
 
-def Children(task: str) -> Edge:  # noqa: N802
+def Children(task: str) -> Edge:
     """After `task` at everything directly below."""
     return Edge(task, "children")
 
 
-def All(task: str) -> Edge:  # noqa: N802
+def All(task: str) -> Edge:
     """After every `task` of the pair succeeded; when one did not, the whole stage is held."""
     return Edge(task, "all")
 
 
-def Ended(task: str) -> Edge:  # noqa: N802
+def Ended(task: str) -> Edge:
     """After every `task` has ended, well or not."""
     return Edge(task, "ended")
 
 
-def Feed(task: str) -> Edge:  # noqa: N802
+def Feed(task: str) -> Edge:
     """Works on what `task` yields while it is yielded; they start together."""
     return Edge(task, "feed")
 

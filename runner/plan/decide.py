@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from runner.model.backend import Capabilities
+from runner.model.errors import UsageError
 from runner.model.node import Kind, Node
 from runner.model.pair import Mode
 
@@ -57,15 +58,15 @@ RULES = (
     Rule(lambda f: f.destination is None and f.source == "folder", Verdict("+", "new folder", ("mkdir",))),
     Rule(lambda f: f.destination is None, Verdict("+", "new", ("upload",))),
     Rule(lambda f: f.source != f.destination, Verdict("!", "a {source} here, a {destination} there")),
-    Rule(lambda f: f.source == "folder" and not f.named, Verdict("!", "a folder whose name differs only in case there")),
+    Rule(lambda f: f.source == "folder" and not f.named, Verdict("!", "a folder that differs only in case there")),
     Rule(lambda f: f.source == "folder", Verdict("=", "folder on both sides", proof="folder")),
-    Rule(lambda f: not f.named and f.size == "differs", Verdict("!", "its name differs only in case there, and its size too")),
+    Rule(lambda f: not f.named and f.size == "differs", Verdict("!", "its name differs in case there, its size too")),
     Rule(lambda f: f.size == "differs", Verdict("~", "size differs", ("upload",))),
     Rule(lambda f: not f.named and f.checksum == "differs",
-         Verdict("!", "its name differs only in case there, and its content too")),
+         Verdict("!", "its name differs in case there, its content too")),
     Rule(lambda f: not f.named and f.compare == "time" and f.time == "differs",
-         Verdict("!", "its name differs only in case there, and its time too")),
-    Rule(lambda f: not f.named and (f.checksum == "same" or f.compare == "size" or 
+         Verdict("!", "its name differs in case there, its time too")),
+    Rule(lambda f: not f.named and (f.checksum == "same" or f.compare == "size" or
                                            (f.compare == "time" and f.time == "same")),
          Verdict(">", "its name differs only in case there", ("move",))),
     Rule(lambda f: not f.named, Verdict(">", "its name differs only in case there", ("hash", "move"))),
@@ -83,7 +84,9 @@ RULES = (
 def decide(facts: Facts) -> Verdict:
     """The verdict of the first rule that fits."""
     verdict = next(rule.verdict for rule in RULES if rule.fits(facts))
-    return verdict._replace(reason=verdict.reason.format(source=facts.source, destination=facts.destination, mode=facts.mode))
+    return verdict._replace(
+        reason=verdict.reason.format(source=facts.source, destination=facts.destination, mode=facts.mode)
+    )
 
 
 def facts(
@@ -129,12 +132,18 @@ def proof_of_change(wanted: str, source: Capabilities, destination: Capabilities
 
     auto: the strongest proof that is cheap. A checksum that one listing carries needs the other side only
         hashed once (the hash cache remembers); then size and time where both keep it; then size alone.
+    Raises UsageError for `time` where a side keeps none: every file would be sent again in every run.
     """
+    timed = source.mtime_ns is not None and destination.mtime_ns is not None
+    if wanted == "time" and not timed:
+        raise UsageError(
+            "`compare: time` needs two places that keep modification times", hint="use auto, hash or size"
+        )
     if wanted in ("hash", "size", "time"):
         return wanted  # type: ignore[return-value]
     if source.checksums or destination.checksums:
         return "hash"
-    if source.mtime_ns is not None and destination.mtime_ns is not None:
+    if timed:
         return "time"
     return "size"
 

@@ -56,6 +56,7 @@ class Expansion:
         self._skip: str | None = None
         self.draft = Draft()
         self.counts: dict[str, Amount] = defaultdict(Amount)
+        self.blocked = 0
 
     def feed(self, source: Folder | None, destination: Folder | None) -> None:
         """Work on one folder: at least one side has it. Folders come in path order."""
@@ -64,7 +65,9 @@ class Expansion:
         if self._skipped(path) or not self._decided(path, source, destination):
             return
         if path == "" and destination is None:
-            self._made[""] = self._op("mkdir", "", Node("", "folder"), None, "the destination does not exist yet")
+            self._made[""] = self._op(
+                "mkdir", "", Node("", "folder"), None, "the destination does not exist yet"
+            )
         folder = self._made.pop(path, None)
         self._enter(path, destination)
         ours, theirs = self._comparable(path, source, destination)
@@ -102,7 +105,9 @@ class Expansion:
     def _fits(self, node: Node) -> Verdict | None:
         can = self._ctx.destination.can
         if can.max_size is not None and node.size > can.max_size:
-            return Verdict("!", f"{node.size:,} bytes are more than the {can.max_size:,} that fit in one file there")
+            return Verdict(
+                "!", f"{node.size:,} bytes are more than the {can.max_size:,} that fit in one file there"
+            )
         if can.max_name is not None and len(node.name.encode("utf-16-le")) // 2 > can.max_name:
             return Verdict("!", f"its name is longer than the {can.max_name} characters allowed there")
         return None
@@ -124,7 +129,9 @@ class Expansion:
             for this, other in twins(ours).items():
                 gone |= {node.name for node in (*ours, *theirs) if fold(node.name) == fold(this)}
                 self._problem(
-                    join(path, this), Blocked(f"the destination cannot tell it from {show(other)!r}"), folder=True
+                    join(path, this),
+                    Blocked(f"the destination cannot tell it from {show(other)!r}"),
+                    folder=True,
                 )
         if gone:
             ours = [node for node in ours if node.name not in gone]
@@ -151,7 +158,14 @@ class Expansion:
             if node.kind == "file":
                 self._count(f"unchanged {self._proof(verdict)}", node)
                 if self._pair.mode == "move":
-                    self._row("retire", self._path(join(path, node.name), None), node, 0, verdict.reason, destination)
+                    self._row(
+                        "retire",
+                        self._path(join(path, node.name), None),
+                        node,
+                        0,
+                        verdict.reason,
+                        destination,
+                    )
             return
         where = join(path, node.name)
         if verdict.sign == " ":
@@ -185,7 +199,7 @@ class Expansion:
         if checksum.verify == "readback" and _share(path) < checksum.sample:
             self._row("verify", place, node, 1, "reading back is the pair's policy", old)
         if self._pair.mode == "move":
-            self._row("retire", place, node, 0, "moved")
+            self._row("retire", place, node, 0, "sent by this run")
 
     def _move(self, path: str, node: Node, verdict: Verdict, old: Node, origin: str) -> None:
         place, unproven = self._path(path, None), "hash" in verdict.tasks
@@ -249,7 +263,14 @@ class Expansion:
         return place
 
     def _row(
-        self, task: str, place: int, node: Node, waits: int, reason: str, old: Node | None = None, origin: str = ""
+        self,
+        task: str,
+        place: int,
+        node: Node,
+        waits: int,
+        reason: str,
+        old: Node | None = None,
+        origin: str = "",
     ) -> None:
         seen = None if task == "trash" else node.generation
         self.draft.ops.append(
@@ -267,6 +288,7 @@ class Expansion:
 
     def _gap(self, side: str, gap: Gap) -> None:
         self._skips.add(gap.path)
+        self.blocked += isinstance(gap.error, Blocked)
         exit_code = 1 if self._pair.unreadable == "fail" and side == "list source" else 3
         error = gap.error
         self.draft.problems.append(
@@ -274,6 +296,7 @@ class Expansion:
         )
 
     def _problem(self, path: str, error: Blocked, *, folder: bool) -> None:
+        self.blocked += 1
         if folder:
             self._skips.add(path)
         self.draft.problems.append(

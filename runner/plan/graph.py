@@ -1,7 +1,7 @@
 """The stage graph: one vertex per task and pair, whatever the number of files."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import networkx
 
@@ -122,9 +122,7 @@ class StageGraph:
         rank = {vertex: i for i, vertex in enumerate(self._graph)}
         vertices = list(networkx.lexicographical_topological_sort(self._graph, key=rank.__getitem__))
         number = {vertex: i for i, vertex in enumerate(vertices, 1)}
-        self.stages = [
-            Stage(number[v], v.pair, v.job, v.task, v.side, _effect(v)) for v in vertices  # type: ignore[arg-type]
-        ]
+        self.stages = [Stage(number[v], v.pair, v.job, v.task, v.side, _effect(v)) for v in vertices]
         edges = {(number[a], number[b], how) for a, b, how in self._graph.edges(keys=True)}
         edges |= {(number[vertex], number[vertex], how) for vertex, how in self._within}
         self.bindings = [Binding(*edge) for edge in sorted(edges)]
@@ -136,7 +134,7 @@ class StageGraph:
             self._graph.add_edge(before, after, key=how)
 
 
-def _effect(vertex: _Vertex) -> str:
+def _effect(vertex: _Vertex) -> Literal["read", "write"]:
     return task(vertex.task).effect
 
 

@@ -6,15 +6,14 @@ Source: RFC 6749 section 4.1, RFC 7636, RFC 8252, acd-api §2.
 import asyncio
 import base64
 import hashlib
-import json
 import secrets as chance
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlencode
 
-from runner.model.errors import AcdrunError, BadAnswer, LoginNeeded
+from runner.model.errors import AcdrunError, LoginNeeded
 from runner.model.secret import Reference, Secret
 from runner.remote import oauth
 from runner.remote.http import Engine, Reply, Request, origin
@@ -144,37 +143,14 @@ async def exchange(
         authorised=False,
     )
     reply = await Wire(engine, Throttle(concurrency=1), classify).call(request, most=_ANSWER_LIMIT)
-    return _token(reply.body, now())
+    return oauth.granted(reply.body, now())
 
 
 def classify(request: Request, reply: Reply) -> AcdrunError | None:
     """Read an answer of a token endpoint that was given a code, not a refresh token."""
     error = oauth.classify(request, reply)
     if isinstance(error, LoginNeeded):
-        if _fields(reply.body).get("error") == "invalid_grant":
+        if oauth.fields(reply.body).get("error") == "invalid_grant":
             return LoginNeeded("the token endpoint does not take the code", hint="log in again")
         error.hint = "check the client id and its secret"
     return error
-
-
-def _token(body: bytes, now: float) -> Token:
-    data = _fields(body)
-    access, refresh, seconds = data.get("access_token"), data.get("refresh_token"), data.get("expires_in")
-    kind = data.get("token_type")
-    if not isinstance(access, str) or not access or not access.isascii() or not access.isprintable():
-        raise BadAnswer("the token endpoint sent no token")
-    expiry = now + seconds if isinstance(seconds, int | float) and 0 < seconds < 1e9 else None
-    return Token(
-        access=known(Secret(access)),
-        refresh=known(Secret(refresh)) if isinstance(refresh, str) and refresh else None,
-        type=kind if isinstance(kind, str) and kind else "bearer",
-        expiry=expiry,
-    )
-
-
-def _fields(body: bytes) -> dict[str, Any]:
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        data = None  # the error would carry the text
-    return data if isinstance(data, dict) else {}

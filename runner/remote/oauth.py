@@ -120,31 +120,37 @@ class OAuth:
             reply = await self._wire.call(request, most=_ANSWER_LIMIT)
         except LoginNeeded as error:
             raise self._login(error.message) from error
-        token = self._read(reply.body, old)
+        token = granted(reply.body, self._now(), old, self._wire.remote)
         # Saved before it is used, with nothing awaited in between: where the service replaces refresh
         # tokens, the one in this answer is the only one left.
         if self._store is not None:
             self._store.save(token)
         return token
 
-    def _read(self, body: bytes, old: Token) -> Token:
-        data: Any = _json(body)
-        access = data.get("access_token") if isinstance(data, dict) else None
-        if not isinstance(access, str) or not access or not access.isascii() or not access.isprintable():
-            raise BadAnswer("the token endpoint sent no token", remote=self._wire.remote)
-        refresh, kind, seconds = data.get("refresh_token"), data.get("token_type"), data.get("expires_in")
-        lasts = isinstance(seconds, int | float) and 0 < seconds < 1e9
-        return Token(
-            access=known(Secret(access)),
-            refresh=known(Secret(refresh)) if isinstance(refresh, str) and refresh else old.refresh,
-            type=kind if isinstance(kind, str) and kind else old.type,
-            expiry=self._now() + seconds if lasts else None,
-            seed=old.seed,
-        )
-
     def _login(self, why: str) -> LoginNeeded:
         name = self._wire.remote
         return LoginNeeded(why, remote=name, hint=f"acdrun login {name}")
+
+
+def granted(body: bytes, now: float, old: Token | None = None, remote: str = "") -> Token:
+    """The token that an answer holds.
+
+    old: the one that was refreshed; what the answer does not say of the new one is taken from it.
+    now: seconds since 1970. Raises BadAnswer when there is no access token.
+    """
+    data = fields(body)
+    access, refresh = data.get("access_token"), data.get("refresh_token")
+    kind, seconds = data.get("token_type"), data.get("expires_in")
+    if not isinstance(access, str) or not access or not access.isascii() or not access.isprintable():
+        raise BadAnswer("the token endpoint sent no token", remote=remote)
+    before = old or Token(Secret(""))
+    return Token(
+        access=known(Secret(access)),
+        refresh=known(Secret(refresh)) if isinstance(refresh, str) and refresh else before.refresh,
+        type=kind if isinstance(kind, str) and kind else before.type,
+        expiry=now + seconds if isinstance(seconds, int | float) and 0 < seconds < 1e9 else None,
+        seed=before.seed,
+    )
 
 
 def classify(request: Request, reply: Reply) -> AcdrunError | None:
@@ -153,8 +159,7 @@ def classify(request: Request, reply: Reply) -> AcdrunError | None:
         return Throttled("the token endpoint asks for fewer requests")
     if reply.status >= 500 or reply.status == 408:
         return Unavailable(f"the token endpoint answers with status {reply.status}")
-    data = _json(reply.body)
-    code = data.get("error") if isinstance(data, dict) else None
+    code = fields(reply.body).get("error")
     if code == "invalid_grant":
         return LoginNeeded("the refresh token is not valid any more")
     if code in ("invalid_client", "unauthorized_client"):
@@ -163,11 +168,13 @@ def classify(request: Request, reply: Reply) -> AcdrunError | None:
     return BadAnswer(f"the token endpoint answers with status {reply.status}: {shown}")
 
 
-def _json(body: bytes) -> Any:
+def fields(body: bytes) -> dict[str, Any]:
+    """The fields of an answer in JSON; none for anything else."""
     try:
-        return json.loads(body)
+        data = json.loads(body)
     except (ValueError, RecursionError):
-        return None  # the error would carry the text
+        return {}  # the error would carry the text
+    return data if isinstance(data, dict) else {}
 
 
 def _fingerprint(token: Token) -> str:

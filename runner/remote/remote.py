@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from types import TracebackType
 
 from runner.model import path as paths
-from runner.model.backend import Backend, Capabilities, Quota
+from runner.model.backend import Backend, Capabilities, Quota, Trashed
 from runner.model.checksum import Checksum, hasher
 from runner.model.content import Content
-from runner.model.errors import AcdrunError, Blocked, Changed, Exists, NotFound
+from runner.model.errors import AcdrunError, Blocked, Changed, Exists, NotFound, Unreadable
 from runner.model.node import Folder, Node
 from runner.remote.close import closing
+from runner.remote.paced import Paced
+from runner.remote.throttle import Throttle
 from runner.remote.walk import Admits, everything, walk
 
 _IN_THREAD = 1 << 18
@@ -22,17 +25,29 @@ class Remote:
 
     Paths are relative to that folder; a part that no path may have is refused here, before any backend
     sees it. An error that leaves a verb names the remote and the path, counted from the backend's root.
+    throttle: paces requests and bytes for a backend that does not do so itself; shared by all views.
+    most: how much may go on at once, where the remote's `limits` say so; None leaves it to the backend's advice.
     """
 
-    def __init__(self, name: str, backend: Backend, prefix: str = "") -> None:
+    def __init__(
+        self,
+        name: str,
+        backend: Backend,
+        prefix: str = "",
+        *,
+        throttle: Throttle | None = None,
+        most: int | None = None,
+    ) -> None:
         self.name = name
         self.backend = backend
         self.prefix = prefix
+        self.throttle = throttle
+        self.most = most
 
     @property
     def can(self) -> Capabilities:
-        """What the backend claims."""
-        return self.backend.can
+        """What the backend claims; its advice on concurrency gives way to the remote's limit."""
+        return self.backend.can if self.most is None else replace(self.backend.can, concurrency=self.most)
 
     @property
     def place(self) -> str:
@@ -41,7 +56,7 @@ class Remote:
 
     def at(self, path: str) -> "Remote":
         """The same remote from the folder at `path` down; nothing is contacted."""
-        return Remote(self.name, self.backend, self._full(path))
+        return Remote(self.name, self.backend, self._full(path), throttle=self.throttle, most=self.most)
 
     async def close(self) -> None:
         """Let go of the backend's connections and processes. Safe to call twice."""
@@ -50,6 +65,7 @@ class Remote:
     async def list(self, folder: str = "") -> AsyncGenerator[Sequence[Node], None]:
         """Yield the children in pages, as the backend has them. Raises NotFound, Denied."""
         full = self._full(folder)
+        await self._request()
         with _Placing(self.name, full):
             async with closing(self.backend.list(full)) as pages:
                 async for page in pages:
@@ -58,15 +74,19 @@ class Remote:
     async def stat(self, path: str) -> Node:
         """The node as it is now. Raises NotFound."""
         full = self._full(path)
+        await self._request()
         with _Placing(self.name, full):
             return await self.backend.stat(full)
 
     async def read(self, path: str, *, expect: str | None = None) -> AsyncGenerator[bytes, None]:
         """Yield the content. Raises NotFound, Truncated, Changed."""
         full = self._full(path)
+        await self._request()
         with _Placing(self.name, full):
             async with closing(self.backend.read(full, expect=expect)) as chunks:
                 async for chunk in chunks:
+                    if self.throttle is not None:
+                        await self.throttle.moved(len(chunk))
                     yield chunk
 
     async def put(self, path: str, content: Content, *, expect: str | None = None) -> Node:
@@ -75,12 +95,16 @@ class Remote:
         A Changed is the source's and is passed on as it is.
         """
         full = self._full(path)
+        await self._request()
+        if self.throttle is not None:
+            content = Paced(content, self.throttle.moved)
         with _Placing(self.name, full, storing=True):
             return await self.backend.put(full, content, expect=expect)
 
     async def mkdir(self, path: str) -> Node:
         """Make the folder, whose parent must exist, unless it is there already."""
         full = self._full(path)
+        await self._request()
         with _Placing(self.name, full):
             return await self.backend.mkdir(full)
 
@@ -91,6 +115,7 @@ class Remote:
             return await self._mkdirs(full)
 
     async def _mkdirs(self, full: str) -> Node:
+        await self._request()
         try:
             return await self.backend.mkdir(full)
         except NotFound:
@@ -104,6 +129,7 @@ class Remote:
         full, goal = self._full(path), self._full(to)
         if not full or not goal:
             raise Blocked("the root of a remote cannot be moved", remote=self.name, path=full)
+        await self._request()
         with _Placing(self.name, full, goal):
             return await self.backend.move(full, goal, expect=expect)
 
@@ -112,11 +138,34 @@ class Remote:
         full = self._full(path)
         if not path:
             raise Blocked("the root of a remote cannot be trashed", remote=self.name, path=full)
+        await self._request()
         with _Placing(self.name, full):
             return await self.backend.trash(full, expect=expect)
 
+    async def trashed(self) -> AsyncGenerator[Sequence[Trashed], None]:
+        """Yield in pages what was trashed or replaced below this view, with paths that count from here."""
+        await self._request()
+        with _Placing(self.name, self.prefix):
+            async with closing(self.backend.trashed(self.prefix)) as pages:
+                async for page in pages:
+                    yield [entry._replace(path=self._below(entry.path)) for entry in page]
+
+    async def restore(self, ref: str, to: str | None = None) -> str:
+        """Bring back what `trash` removed, to where it was or to the path `to`; return its path now.
+
+        Raises Exists when something is there, NotFound when it is not in the trash or its folder is gone.
+        """
+        goal = None if to is None else self._full(to)
+        if to == "":
+            raise Blocked("nothing can take the place of the root", remote=self.name, path=self.prefix)
+        await self._request()
+        with _Placing(self.name, ref, goal):
+            path = await self.backend.restore(ref, goal)
+        return self._below(path) or path
+
     async def quota(self) -> Quota:
         """How much room there is. Raises Unsupported."""
+        await self._request()
         with _Placing(self.name, self.prefix):
             return await self.backend.quota()
 
@@ -141,11 +190,19 @@ class Remote:
         """The file's bytes, to be sent elsewhere: each pass reads them anew, only of the generation seen."""
         return Content(
             node.size,
-            lambda: self.read(path, expect=node.generation or None),
+            lambda: self._listed(path, node.generation or None),
             mtime_ns=node.mtime_ns,
             algorithm=algorithm,
             progress=progress,
         )
+
+    async def _listed(self, path: str, generation: str | None) -> AsyncGenerator[bytes, None]:
+        try:
+            async with closing(self.read(path, expect=generation)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        except NotFound as error:
+            raise Unreadable("vanished after it was listed", remote=error.remote, path=error.path) from error
 
     def walk(self, admits: Admits = everything, *, ahead: int | None = None) -> AsyncIterator[Folder]:
         """List every folder in path order, the root first; see `walk.walk`.
@@ -153,6 +210,16 @@ class Remote:
         ahead: folders listed at the same time; by default as many requests as suit the service.
         """
         return walk(self.list, admits, ahead or self.can.concurrency)
+
+    async def _request(self) -> None:
+        if self.throttle is not None:
+            await self.throttle.enter()
+            self.throttle.leave()
+
+    def _below(self, full: str | None) -> str | None:
+        if full is None or not self.prefix or not paths.within(full, self.prefix):
+            return full
+        return full[len(self.prefix) + 1 :]
 
     def _full(self, path: str) -> str:
         if path:

@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import re
-import secrets as chance
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,8 +14,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from runner.model import path as paths
-from runner.model.errors import Denied, LoginNeeded, Unavailable
+from runner.model.errors import LoginNeeded, Unavailable
 from runner.model.secret import Secret
+from runner.remote.private import private_folder, write_private
 from runner.remote.secrets import known, read_private
 
 _RFC3339 = re.compile(
@@ -85,38 +85,19 @@ class TokenStore:
         """The token, or None when there is no file. Raises Denied when others could read or replace it."""
         if not self.path.parent.exists():
             return None
-        self._check_directory()
+        private_folder(self.path.parent)
         if not os.path.lexists(self.path):
             return None
         return Token.parse(read_private(self.path), str(self.path))
 
     def save(self, token: Token) -> None:
         """Replace the file, durably: after a crash it holds the old token or the new one, whole."""
-        self._check_directory()
-        partial = self.path.with_name(f".{self.path.name}.{chance.token_hex(8)}.partial")
-        descriptor = os.open(
-            partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-        )
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(token.dump())
-                file.flush()
-                os.fsync(descriptor)
-            os.rename(partial, self.path)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(partial)
-            raise
-        directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        write_private(self.path, token.dump())
 
     @contextlib.asynccontextmanager
     async def locked(self) -> AsyncIterator[None]:
         """Hold the file against other processes. Raises Unavailable after a minute."""
-        self._check_directory()
+        private_folder(self.path.parent)
         lock = FileLock(self.path.with_name(f".{self.path.name}.lock"), mode=0o600)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _LOCK_S
@@ -132,15 +113,6 @@ class TokenStore:
             yield
         finally:
             lock.release()
-
-    def _check_directory(self) -> None:
-        directory = self.path.parent
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        seen = os.lstat(directory)
-        if not directory.is_dir() or directory.is_symlink() or seen.st_uid != os.geteuid():
-            raise Denied(f"the token directory {directory} is a link or belongs to another user")
-        if seen.st_mode & 0o077:
-            raise Denied(f"others may enter the token directory {directory}", hint=f"chmod 700 {directory}")
 
 
 def _instant(value: object, where: str) -> float | None:

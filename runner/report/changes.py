@@ -31,6 +31,7 @@ NEW = Kind("+", "add", "new", "upload", False)
 CHANGED = Kind("~", "change", "changed", "upload", True)
 MOVED = Kind(">", "move", "moved", "move")
 TRASHED = Kind("-", "trash", "to the trash", "trash")
+LEAVING = Kind("-", "trash", "to the trash of the source, once each copy is proven", "retire")
 OTHER = Kind(" ", "", "", "")
 
 
@@ -38,12 +39,15 @@ def kind_of(change: Change) -> Kind:
     """The kind an operation is of; OTHER for one that changes nothing by itself."""
     if change.task == "upload":
         return CHANGED if change.replaces else NEW
-    return {"mkdir": NEW, "move": MOVED, "trash": TRASHED}.get(change.task, OTHER)
+    return {"mkdir": NEW, "move": MOVED, "trash": TRASHED, "retire": LEAVING}.get(change.task, OTHER)
 
 
 def change_lines(numbers: PairSummary, account: Account, *, verbose: bool) -> Iterator[Line]:
     """Each kind with its changes. verbose: every single one, with its reason."""
-    files = {NEW: numbers.new, CHANGED: numbers.changed, MOVED: numbers.moved, TRASHED: numbers.trashed}
+    files = {
+        NEW: numbers.new, CHANGED: numbers.changed, MOVED: numbers.moved, TRASHED: numbers.trashed,
+        LEAVING: numbers.leaving,
+    }  # fmt: skip
     folders = {NEW: numbers.new_folders, TRASHED: numbers.trashed_folders}
     some = [kind for kind in files if files[kind].number or folders.get(kind)]
     few = numbers.changes <= MOST_LINES

@@ -5,6 +5,7 @@ from typing import Any
 
 from runner.model.errors import AcdrunError, ManifestError, Problem
 from runner.model.exits import Exit
+from runner.model.node import Node
 from runner.model.tally import Amount
 from runner.remote.secrets import redact
 from runner.report.summary import PairSummary, Summary, total
@@ -57,10 +58,11 @@ def pair_fields(numbers: PairSummary) -> Record:
         "mode": pair.mode, "place": str(pair.place),
         "listed": _each(numbers.listed), "unchanged": _each(numbers.unchanged), "new": _both(numbers.new),
         "changed": _both(numbers.changed), "moved": _both(numbers.moved), "trashed": _both(numbers.trashed),
+        "leaving": _both(numbers.leaving),
         "new_folders": numbers.new_folders, "trashed_folders": numbers.trashed_folders,
         "done": {
             "sent": _each(numbers.sent), "read_back": numbers.read_back, "moved": _both(numbers.renamed),
-            "trashed": _both(numbers.removed), "folders": numbers.made_folders,
+            "trashed": _both(numbers.removed), "retired": _both(numbers.retired), "folders": numbers.made_folders,
         },
         "undone": dict(numbers.undone), "blocked": numbers.blocked, "gaps": dict(numbers.gaps),
         "left": numbers.left, "excluded": numbers.excluded, "links": numbers.links,
@@ -89,6 +91,14 @@ def problem_record(problem: Problem) -> Record:
     return {
         "record": "problem", "kind": problem.code, "message": problem.message, "hint": problem.hint,
         "file": file, "line": line, "column": column,
+    }  # fmt: skip
+
+
+def node_record(path: str, node: Node) -> Record:
+    """A node of a listing. Times are ns since 1970; changed_ns is the service's own clock."""
+    return {
+        "record": "node", "path": path, **node._asdict(),
+        "checksum": str(node.checksum) if node.checksum else None,
     }  # fmt: skip
 
 

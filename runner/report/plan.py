@@ -57,12 +57,15 @@ def total_line(summary: Summary) -> str:
     if not summary.changes and not blocked and not unreadable and not broken:
         return nothing_to_do(pairs)
     new, changed = total(p.new for p in pairs), total(p.changed for p in pairs)
-    moved, trashed = total(p.moved for p in pairs), total(p.trashed for p in pairs)
+    moved = total(p.moved for p in pairs)
+    trashed = total(p.trashed for p in pairs if "trash" not in p.holds)
+    leaving = total(p.leaving for p in pairs)
     parts = [
         f"{new.number:,} new",
         f"{changed.number:,} changed",
         f"{moved.number:,} moved" if moved.number else "",
         f"{trashed.number:,} trashed",
+        f"{leaving.number:,} taken out of the source" if leaving.number else "",
         f"{blocked:,} blocked" if blocked else "",
         f"{count(unreadable, 'part')} unreadable" if unreadable else "",
         f"{count(broken, 'pair')} not read" if broken else "",
@@ -124,6 +127,9 @@ def _pair_lines(
         yield Line(f"  = {amount(files)} unchanged, {proof(word)}", "same")
     yield from aside_lines(numbers)
     yield from unread_lines(numbers)
+    if "trash" in numbers.holds and numbers.guard == "ok":
+        why = numbers.holds["trash"].removeprefix("held back: ")
+        yield Line(f"  ! nothing is trashed: {show(why)}", "block")
     if numbers.guard:
         yield from guard_lines(numbers)
 

@@ -19,7 +19,8 @@ class PairSummary:
     """The numbers of one pair.
 
     listed: by side; unchanged: by what proves it; new, changed, moved, trashed: files that are or were to be
-    treated so; sent: those that were, by what proves them; removed: those that are in the trash now.
+    treated so; leaving: those that a move takes out of the source. sent: those that were, by what proves them;
+    removed: those that are in the trash now; retired: those in the source's.
     undone: what did not happen, by why: pending, failed, stale, held, counted in operations; unsent: files
     among them that were to be sent.
     blocked: entries that cannot be kept in step; gaps: parts that could not be listed, by side.
@@ -33,12 +34,14 @@ class PairSummary:
     changed: Amount = _NONE
     moved: Amount = _NONE
     trashed: Amount = _NONE
+    leaving: Amount = _NONE
     new_folders: int = 0
     trashed_folders: int = 0
     made_folders: int = 0
     sent: dict[str, Amount] = field(default_factory=dict)
     renamed: Amount = _NONE
     removed: Amount = _NONE
+    retired: Amount = _NONE
     read_back: int = 0
     undone: Counter[str] = field(default_factory=Counter)
     unsent: int = 0
@@ -54,6 +57,7 @@ class PairSummary:
     def changes(self) -> int:
         """Operations that the plan asks for."""
         files = self.new.number + self.changed.number + self.moved.number + self.trashed.number
+        files += self.leaving.number
         return files + self.new_folders + self.trashed_folders
 
     @property
@@ -142,7 +146,7 @@ def _add_stage(numbers: PairSummary, stage: StageFigures, counts: dict[str, Amou
                 numbers.left = files.number
     if stage.task == "guard" and stage.state in ("done", "failed"):
         numbers.guard = "ok" if stage.state == "done" else stage.why
-    elif stage.state in ("held", "failed") and stage.why:
+    elif stage.why:  # of a plan's own stages too: what holds them is known before they begin
         numbers.holds[f"{stage.task} {stage.side}".strip()] = stage.why
 
 
@@ -179,6 +183,8 @@ def _add_planned(numbers: PairSummary, group: Group, files: Amount) -> None:
             numbers.trashed_folders += group.number
         case "trash", _:
             numbers.trashed = numbers.trashed.plus(*files)
+        case "retire", _:
+            numbers.leaving = numbers.leaving.plus(*files)
         case "mkdir", _:
             numbers.new_folders += group.number
 
@@ -191,6 +197,8 @@ def _add_done(numbers: PairSummary, group: Group, files: Amount) -> None:
             numbers.renamed = numbers.renamed.plus(*files)
         case "trash", "file":
             numbers.removed = numbers.removed.plus(*files)
+        case "retire", _:
+            numbers.retired = numbers.retired.plus(*files)
         case "mkdir", _:
             numbers.made_folders += group.number
         case "verify", _:

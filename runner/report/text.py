@@ -92,6 +92,8 @@ def _done(numbers: PairSummary) -> Iterator[Line]:
         yield Line(f"  trashed {amount(numbers.removed)}", "trash")
     for word, files in numbers.unchanged.items():
         yield Line(f"  unchanged {amount(files)}, {proof(word)}", "same")
+    if numbers.retired.number:
+        yield Line(f"  took {amount(numbers.retired)} out of the source; they are in its trash", "trash")
     some = numbers.sent or numbers.made_folders or numbers.renamed.number or numbers.removed.number
     if numbers.read and not some and not numbers.unchanged and not numbers.changes:
         yield Line("  there are no files on the source side", "same")
@@ -126,6 +128,9 @@ def _not_done(numbers: PairSummary) -> Iterator[Line]:
         if numbers.unsent:
             why = f"{count(numbers.unsent, 'upload')} did not succeed"
         yield Line(f"  nothing was trashed: {show(why)}", "block")
+    elif numbers.leaving.number and not numbers.retired.number and "retire" in numbers.holds:
+        why = numbers.holds["retire"].removeprefix("held back: ")
+        yield Line(f"  everything is kept in the source: {show(why)}", "block")
     elif undone["held"] and numbers.guard == "ok":
         reasons = sorted({why.removeprefix("held back: ") for why in numbers.holds.values()})
         why = f": {show('; '.join(reasons))}" if reasons else ""

@@ -81,9 +81,7 @@ class Account:
 
     def planned(self, stage: int) -> Amount:
         """What a stage still has before it."""
-        query = (
-            "SELECT count(*), coalesce(sum(size), 0) FROM op WHERE stage = ? AND state IN ('planned', 'taken')"
-        )
+        query = "SELECT count(*), coalesce(sum(size), 0) FROM op WHERE stage = ? AND state IN ('planned', 'taken')"
         return Amount(*self._database.rows(query, stage)[0])  # type: ignore[arg-type]
 
     def tally(self, pair: str) -> Tally:
@@ -128,7 +126,9 @@ class Account:
             "SELECT stage, state, count(*), sum(size) FROM op GROUP BY stage, state"
         ):
             amounts.setdefault(int(str(stage)), {})[str(state)] = Amount(count, size)  # type: ignore[arg-type]
-        rows = self._database.rows("SELECT id, pair, job, task, side, state, why, exit FROM stage ORDER BY id")
+        rows = self._database.rows(
+            "SELECT id, pair, job, task, side, state, why, exit FROM stage ORDER BY id"
+        )
         return [StageFigures(*row, amounts.get(int(str(row[0])), {})) for row in rows]  # type: ignore[call-arg, arg-type]
 
     def changes(self, *, most: int | None = None) -> Iterator[Change]:
@@ -166,7 +166,7 @@ class Account:
             " FROM op JOIN stage ON stage.id = op.stage"
             " GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 1, 2, 3, 4, 5, 6, 7"
         )
-        return [Group(*row[:3], bool(row[3]), *row[4:]) for row in self._database.rows(query)]  # type: ignore[arg-type]
+        return [Group(*row[:3], bool(row[3]), *row[4:]) for row in self._database.rows(query)]  # type: ignore[arg-type, call-arg]
 
     def problem_kinds(self) -> list[tuple[str, str, str, int]]:
         """Entries that cannot be kept in step: pair, the task that met them, kind, how many."""
@@ -182,7 +182,7 @@ class Account:
             "SELECT pair, task, path.path, node, size, op.state, destination IS NOT NULL, origin, reason,"
             " proof, note, kind, tries, ref FROM op JOIN stage ON stage.id = op.stage"
             " JOIN path ON path.id = op.path"
-            " WHERE pair = ? AND task IN ('mkdir', 'move', 'upload', 'trash') AND op.state <> 'same'"
+            " WHERE pair = ? AND task IN ('mkdir', 'move', 'upload', 'trash', 'retire') AND op.state <> 'same'"
             " ORDER BY op.stage, op.id LIMIT ?"
         )
         for row in self._database.stream(query, pair, most):

@@ -1,5 +1,6 @@
 """The one way a SQLite file is opened here."""
 
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Self
 
 from runner.model.errors import NoSpace, StateError
 
+_ROOM = 256 << 10  # bytes; less than this is no disk to keep a journal on
 APPLICATION = 0x61636472  # "acdr": `file` and a careless reader can tell whose file it is
 
 
@@ -106,13 +108,22 @@ class Database:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _disk_is_full(self) -> bool:
+        """SQLite calls it an I/O error when the log beside the file finds no room."""
+        try:
+            return shutil.disk_usage(self.path.parent).free < _ROOM
+        except OSError:
+            return False
+
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorname == "SQLITE_FULL":
-                raise NoSpace(f"no room to write {str(self.path)!r}", hint="free some space and run again") from error
+            if error.sqlite_errorname == "SQLITE_FULL" or self._disk_is_full():
+                raise NoSpace(
+                    f"no room to write {str(self.path)!r}", hint="free some space and run again"
+                ) from error
             raise StateError(f"{str(self.path)!r} cannot be used: {error}") from error
         except sqlite3.DatabaseError as error:
             if getattr(error, "sqlite_errorname", "").startswith("SQLITE_CONSTRAINT"):

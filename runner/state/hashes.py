@@ -38,7 +38,9 @@ class Hashes:
                 found[generation] = checksum_now
         return found
 
-    def learn(self, place: str, generation: str, checksum: Checksum, mtime_ns: int | None, read_ns: int) -> None:
+    def learn(
+        self, place: str, generation: str, checksum: Checksum, mtime_ns: int | None, read_ns: int
+    ) -> None:
         """Keep a checksum, unless the content is so young that it may change unseen.
 
         mtime_ns: of the content; read_ns: when reading it began, ns since 1970.

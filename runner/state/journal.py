@@ -88,7 +88,7 @@ class Journal:
         path.unlink()
         journal = cls(path)
         with journal.database.transaction() as connection:
-            connection.execute(f"INSERT INTO run VALUES ({_marks(header)})", header)
+            connection.execute(f"INSERT INTO run VALUES ({_marks(header)})", header)  # noqa: S608
         return journal
 
     @property

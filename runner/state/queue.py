@@ -10,17 +10,21 @@ from runner.state.database import sql
 from runner.state.journal import Journal
 
 _TAKE = """
-SELECT op.id, path.path, op.size, op.tries, op.again, op.source, op.destination, op.mtime_ns, op.ours, op.digest, op.origin
+SELECT op.id, path.path, op.size, op.tries, op.again, op.source, op.destination, op.mtime_ns, op.ours,
+    op.digest, op.origin
 FROM op INDEXED BY op_ready CROSS JOIN path ON path.id = op.path
 WHERE op.stage = ? AND op.state = 'planned' AND op.waits = 0 AND op.tries <= ?
 ORDER BY op.tries, op.id LIMIT ?
 """
 
-_FINISH = (
-    "UPDATE op SET state = ?, proof = ?, ref = ?, note = ?, kind = ?, exit = ?, tries = tries + 1 WHERE id = ?"
+_FINISH = "UPDATE op SET state = ?, proof = ?, ref = ?, note = ?, kind = ?, exit = ?, tries = tries + 1 WHERE id = ?"
+_RETRY = (
+    "UPDATE op SET state = 'planned', again = 1, note = ?, kind = ?, exit = ?, tries = tries + 1 WHERE id = ?"
 )
-_RETRY = "UPDATE op SET state = 'planned', again = 1, note = ?, kind = ?, exit = ?, tries = tries + 1 WHERE id = ?"
-_FRONT = "INSERT INTO temp.front SELECT op.id, op.stage, op.path, path.parent FROM op JOIN path ON path.id = op.path WHERE op.id = ?"
+_FRONT = (
+    "INSERT INTO temp.front SELECT op.id, op.stage, op.path, path.parent"
+    " FROM op JOIN path ON path.id = op.path WHERE op.id = ?"
+)
 
 _SPREAD = {State.SAME: State.SAME, State.FAILED: State.HELD, State.STALE: State.HELD, State.HELD: State.HELD}
 """What becomes of the operations that wait for one that ended so."""
@@ -46,7 +50,9 @@ class Queue:
         self._database = journal.database
         with self._database.transaction() as connection:
             connection.execute("CREATE TEMP TABLE IF NOT EXISTS front (op, stage, path, parent)")
-        rows = self._database.rows("SELECT DISTINCT before FROM edge WHERE how IN ('each', 'parent', 'children')")
+        rows = self._database.rows(
+            "SELECT DISTINCT before FROM edge WHERE how IN ('each', 'parent', 'children')"
+        )
         self._binding = {row[0] for row in rows}
 
     def reopen(self) -> int:
@@ -122,13 +128,19 @@ class Queue:
         left = connection.execute(
             "SELECT id FROM op WHERE stage = ? AND state IN ('planned', 'taken')", (stage,)
         ).fetchall()
-        connection.executemany("UPDATE op SET state = 'held', note = ? WHERE id = ?", ((why, op) for (op,) in left))
+        connection.executemany(
+            "UPDATE op SET state = 'held', note = ? WHERE id = ?", ((why, op) for (op,) in left)
+        )
+        if left:
+            connection.execute("UPDATE stage SET why = ? WHERE id = ?", (why, stage))
         if stage in self._binding:
             self._spread(connection, [op for (op,) in left], State.HELD, "")
 
     def waiting_to_retry(self, stage: int) -> bool:
         """Are there operations left that could be taken, were more tries allowed?"""
-        query = "SELECT 1 FROM op INDEXED BY op_ready WHERE stage = ? AND state = 'planned' AND waits = 0 LIMIT 1"
+        query = (
+            "SELECT 1 FROM op INDEXED BY op_ready WHERE stage = ? AND state = 'planned' AND waits = 0 LIMIT 1"
+        )
         return bool(self._database.rows(query, stage))
 
     def give_up(self, stage: int) -> None:
@@ -146,7 +158,9 @@ class Queue:
         rows = self._database.rows("SELECT id, state, effect, why FROM stage ORDER BY id")
         return {standing.id: standing for standing in (Standing(*row) for row in rows)}  # type: ignore[arg-type]
 
-    def settle(self, stage: int, *, failure: AcdrunError | None = None, note: str = "") -> list[tuple[int, str]]:
+    def settle(
+        self, stage: int, *, failure: AcdrunError | None = None, note: str = ""
+    ) -> list[tuple[int, str]]:
         """A stage has no operation left to take: end it, and open or hold the stages that wait for it.
 
         failure: why it failed, when that is not written in its operations; note: likewise, in words.
@@ -157,7 +171,11 @@ class Queue:
                 "SELECT count(*) FROM op WHERE stage = ? AND state NOT IN ('done', 'same')", (stage,)
             ).fetchone()[0]
             ended = [(stage, "failed" if bad or failure or note else "done")]
-            why = str(failure or note or (f"{bad} operation{'s' * (bad != 1)} did not succeed" if bad else ""))
+            why = note or (f"{bad} operation{'s' * (bad != 1)} did not succeed" if bad else "")
+            if failure:
+                why = str(failure)
+            elif bad and (held := self._why(connection, stage)):
+                why = held
             connection.execute(
                 "UPDATE stage SET state = ?, why = ?, exit = ? WHERE id = ?",
                 (ended[0][1], why, failure.exit if failure else 0, stage),
@@ -165,6 +183,10 @@ class Queue:
             for done, state in ended:  # grows while stages are held in turn
                 ended += self._pass_on(connection, done, well=state == "done")
             return ended
+
+    @staticmethod
+    def _why(connection: sqlite3.Connection, stage: int) -> str:
+        return str(connection.execute("SELECT why FROM stage WHERE id = ?", (stage,)).fetchone()[0])
 
     def _pass_on(self, connection: sqlite3.Connection, stage: int, *, well: bool) -> list[tuple[int, str]]:
         held: list[tuple[int, str]] = []

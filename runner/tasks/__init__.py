@@ -5,7 +5,20 @@ from importlib import import_module
 
 from runner.model.task import Task
 
-NAMES = ("list", "match", "hash", "guard", "mkdir", "move", "upload", "verify", "trash", "retire", "hook", "accept")
+NAMES = (
+    "list",
+    "match",
+    "hash",
+    "guard",
+    "mkdir",
+    "move",
+    "upload",
+    "verify",
+    "trash",
+    "retire",
+    "hook",
+    "accept",
+)
 """In the order in which a person tells of them."""
 
 

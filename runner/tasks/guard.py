@@ -28,7 +28,7 @@ class Guard(Task):
             raise Refused(
                 "; ".join(objections),
                 place=ctx.pair.place,
-                hint="nothing was changed; if this is what you want, raise that limit in the pair's `guard`",
+                hint="if this is what you want, raise that limit in the pair's `guard`",
             )
         return Outcome()
 
@@ -37,11 +37,15 @@ def objections_to(tally: Tally, ctx: Context) -> list[str]:
     """What the limits of the pair's guard say against a plan with these numbers."""
     guard, said = ctx.pair.guard, []
     if tally.source.number < guard.source.min_files:
-        said.append(f"source.min_files is {guard.source.min_files:,}, but only {tally.source.number:,} are there")
+        said.append(
+            f"source.min_files is {guard.source.min_files:,}, but only {tally.source.number:,} are there"
+        )
     if not tally.source.number and tally.destination.number and guard.source.empty == "refuse":
         said.append(f"the source is empty, while the destination holds {_amount(tally.destination)}")
     if tally.trash.number > guard.trash.max_files:
-        said.append(f"trash.max_files is {guard.trash.max_files:,}, but {_amount(tally.trash)} would be trashed")
+        said.append(
+            f"trash.max_files is {guard.trash.max_files:,}, but {_amount(tally.trash)} would be trashed"
+        )
     for name, limit, part in (
         ("trash.max", guard.trash, tally.trash),
         ("overwrite.max", guard.overwrite, tally.replace),

@@ -28,11 +28,17 @@ class Hash(Task):
         if not op.origin:
             return Outcome(State.SAME if ours == theirs else State.DONE, proof=ctx.algorithm)
         if ours != theirs:
-            raise Blocked("its name differs only in case there, and its content too")
+            raise Blocked("its name differs in case there, its content too")
         return Outcome(proof=ctx.algorithm)
 
     async def _checksum(
-        self, path: str, generation: str | None, known: str, mtime_ns: int | None, remote: Remote, ctx: Context
+        self,
+        path: str,
+        generation: str | None,
+        known: str,
+        mtime_ns: int | None,
+        remote: Remote,
+        ctx: Context,
     ) -> Checksum:
         if known:
             return Checksum.parse(known)

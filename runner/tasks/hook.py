@@ -45,4 +45,6 @@ async def run_hook(argv: Sequence[str], folder: str, *, wait_s: float | None = N
         raise
     if process.returncode:
         tail = said.decode(errors="replace").strip()[-_TAIL:]
-        raise HookFailed(f"{argv[0]!r} ended with exit code {process.returncode}" + (f": {tail}" if tail else ""))
+        raise HookFailed(
+            f"{argv[0]!r} ended with exit code {process.returncode}" + (f": {tail}" if tail else "")
+        )

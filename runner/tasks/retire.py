@@ -57,4 +57,6 @@ class Retire(Task):
         if known:
             return Checksum.parse(known)
         cached = ctx.hashes.known(remote.place, [generation or ""], ctx.algorithm)
-        return cached.get(generation or "") or await remote.checksum(path, ctx.algorithm, expect=generation or None)
+        return cached.get(generation or "") or await remote.checksum(
+            path, ctx.algorithm, expect=generation or None
+        )

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 
 from runner.model.checksum import Checksum
-from runner.model.content import Content
 from runner.model.errors import Damaged, Exists, NotFound, Stale
 from runner.model.events import Moved
 from runner.model.node import Node

@@ -16,7 +16,9 @@ class Verify(Task):
         """DONE when both sides hold the same bytes. Raises Damaged."""
         theirs = await ctx.destination.checksum(op.path, ctx.algorithm)
         known = ctx.hashes.known(ctx.source.place, [op.source or ""], ctx.algorithm)
-        ours = known.get(op.source or "") or await ctx.source.checksum(op.path, ctx.algorithm, expect=op.source)
+        ours = known.get(op.source or "") or await ctx.source.checksum(
+            op.path, ctx.algorithm, expect=op.source
+        )
         if ours != theirs:
             raise Damaged(f"reading back gave {theirs}, the source is {ours}", path=op.path)
         return Outcome(proof="read back")

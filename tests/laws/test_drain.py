@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner import app
+from runner.app.running import contexts_of
 from runner.engine.reading import read_pair
 from runner.manifest.manifest import Manifest
 from runner.model.events import silent
@@ -49,7 +50,7 @@ def planned(here: World, manifest: Manifest) -> Iterator[Journal]:
         journal.add_stages(graph.stages, graph.bindings)
 
         async def read() -> None:
-            async with app._contexts(journal, manifest, app.Options(here.state), "law", silent) as contexts:
+            async with contexts_of(journal, manifest, app.Options(here.state), silent) as contexts:
                 for name, ctx in contexts.items():
                     await read_pair(ctx, {s.title: s.id for s in graph.stages if s.pair == name}, journal)
 

@@ -24,7 +24,8 @@ def uploads(machine: Machine) -> int:
     for journal in machine.state.glob("runs/*.journal"):
         with sqlite3.connect(journal) as connection:
             query = (
-                "SELECT count(*) FROM op JOIN stage ON stage.id = op.stage WHERE task = 'upload' AND op.state = 'done'"
+                "SELECT count(*) FROM op JOIN stage ON stage.id = op.stage"
+                " WHERE task = 'upload' AND op.state = 'done'"
             )
             total += connection.execute(query).fetchone()[0]
         connection.close()

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets as chance
+import signal
 import socket
 import stat
 import subprocess
@@ -10,35 +11,16 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 import httpx
 import pytest
 
-from tests.stories.conftest import Machine, Said
+from tests.rooms.wizard.terminal import Terminal
+from tests.stories.conftest import Machine
+from tests.stories.consent import SECRET, Service, drive, free_port
 
-SECRET = f"canary-{chance.token_hex(8)}"
-"""Of this process alone: other tests put theirs among arguments, to see them refused."""
-
-BROWSER = """\
-#!{python}
-import html, json, re, sys
-from urllib.parse import urljoin
-import httpx
-
-url, seen = sys.argv[1], []
-hooks = {{"request": [lambda request: seen.append(str(request.url))]}}
-with httpx.Client(follow_redirects=True, trust_env=False, event_hooks=hooks) as client:
-    page = client.get(url)
-    if "<form" in page.text:
-        fields = dict(re.findall(r'name="([^"]*)" value="([^"]*)"', page.text))
-        data = {{name: html.unescape(value) for name, value in fields.items()}}
-        page = client.post(urljoin(url, "/ap/oa"), data=data)
-with open({report!r}, "w") as file:
-    json.dump({{"seen": seen, "page": page.text, "headers": dict(page.headers)}}, file)
-"""
 JOB = """\
 version: 1
 name: nightly
@@ -50,87 +32,6 @@ jobs:
         mode: mirror
         retry: {attempts: 2, backoff: 10ms..20ms}
 """
-
-
-@dataclass(frozen=True)
-class Service:
-    """A drive of its own process, its log, and the machine of a user of it."""
-
-    machine: Machine
-    url: str
-    log: Path
-
-    @property
-    def report(self) -> Path:
-        """What the browser saw."""
-        return self.machine.home / "browser.json"
-
-    @property
-    def token_file(self) -> Path:
-        """Where the token is kept."""
-        return self.machine.state / "tokens" / "cloud.json"
-
-    @property
-    def token(self) -> dict[str, str]:
-        """The token as it is kept."""
-        kept: dict[str, str] = json.loads(self.token_file.read_text())
-        return kept
-
-    def browser(self) -> str:
-        """A browser that gives consent and comes back, to be named in BROWSER."""
-        path = self.machine.home / "browser"
-        path.write_text(BROWSER.format(python=sys.executable, report=str(self.report)))
-        path.chmod(0o755)
-        return str(path)
-
-    def configure(self) -> None:
-        """Make the remote `cloud`, its secret in the environment."""
-        fields = [f"server={self.url}", "client_id=my-application", "client_secret=env:CLIENT_SECRET"]
-        said = self.machine.acdrun("config", "create", "cloud", "acd", *fields)
-        assert said.code == 0, said.err
-
-    def acdrun(self, *args: str, **more: str) -> Said:
-        """Call the program with the secret in its environment and the browser at hand."""
-        return self.machine.acdrun(*args, CLIENT_SECRET=SECRET, BROWSER=self.browser(), **more)
-
-    def login(self, *args: str) -> Said:
-        """`acdrun login cloud`, on a port that is free."""
-        return self.acdrun("login", "cloud", "--port", str(free_port()), *args)
-
-    def token_requests(self) -> int:
-        """How often the token endpoint was asked."""
-        return self.log.read_text().count("/auth/o2/token")
-
-    def age(self) -> None:
-        """Let the kept token be past its time."""
-        self.token_file.write_text(json.dumps({**self.token, "expiry": "2001-01-01T00:00:00Z"}))
-
-
-def free_port() -> int:
-    """A port that nobody listens on: other tests log in at the same time."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
-
-
-@contextmanager
-def drive(machine: Machine, *options: str) -> Iterator[Service]:
-    """Serve a drive."""
-    log = machine.home / "drive.log"
-    command = [sys.executable, "-m", "runner.emulator", "--dir", str(machine.home / "drive"), "--port", "0"]
-    with log.open("w") as errors:
-        process = subprocess.Popen(
-            [*command, "--ready-json", "--watch-stdin", "--verbose", *options],
-            env=machine.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
-        )  # fmt: skip
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        yield Service(machine, json.loads(process.stdout.readline())["url"].rstrip("/"), log)
-    finally:
-        process.stdin.close()
-        process.stdout.close()
-        process.wait(timeout=20)
 
 
 @pytest.fixture(params=["page", "auto"])
@@ -190,6 +91,33 @@ def test_a_port_in_use_is_exit_7_and_named(service: Service) -> None:
     assert said.code == 7
     assert f"port {port} of 127.0.0.1 is in use" in said.err
     assert service.token_requests() == 0
+
+
+def test_ctrl_c_while_it_waits_ends_it_and_nobody_listens_any_more(service: Service) -> None:
+    port = free_port()
+    process = service.machine.start(
+        "login", "cloud", "--no-browser", "--port", str(port), CLIENT_SECRET=SECRET
+    )
+    assert process.stderr is not None
+    process.stderr.readline()
+    socket.create_connection(("127.0.0.1", port)).close()
+
+    process.send_signal(signal.SIGINT)
+
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+    assert not service.token_file.exists()
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "x"])
+def test_a_port_that_is_none_is_a_usage_error(machine: Machine, port: str) -> None:
+    said = machine.acdrun("login", "cloud", "--port", port)
+
+    assert said.code == 2
+    assert "is no port" in said.err
 
 
 def test_the_port_is_that_of_rclone_unless_told_otherwise(machine: Machine) -> None:
@@ -301,6 +229,28 @@ def test_a4_two_processes_that_need_a_new_token_at_once_ask_for_one(service: Ser
     assert service.token["expiry"] > "2002"
 
 
+def test_the_wizard_logs_in_by_the_browser_too(service: Service) -> None:
+    port = str(free_port())
+    environment = {**service.machine.environment, "BROWSER": service.browser()}
+    terminal = Terminal(["config", "--port", port], environment, service.machine.home)
+    try:
+        terminal.answer(("e/n/d/r/s/q", "n"), ("name", "attic"), ("Storage", "1"), ("server", service.url))
+        terminal.answer(("auth.client_id", "my-application"), ("auth.client_secret", SECRET))
+        terminal.answer(
+            ("auth.auth_url", ""), ("auth.token_url", ""), ("auth.pkce", ""), ("root", ""), ("y/n", "")
+        )
+        terminal.answer(("y/n", "y"), ("y/e/d", "y"), ("e/n/d/r/s/q", "q"))
+        code = terminal.end()
+    finally:
+        terminal.close()
+
+    assert code == 0
+    assert "Logged in." in terminal.screen
+    assert SECRET not in terminal.screen
+    assert "Atz" not in terminal.screen
+    assert service.acdrun("ls", "attic:").code == 0
+
+
 def test_a_remote_of_a_manifest_is_logged_in_by_its_file(service: Service) -> None:
     service.machine.acdrun("config", "delete", "cloud")
     remote = f"remotes: {{cloud: {{type: acd, server: '{service.url}'}}}}\n"
@@ -405,7 +355,7 @@ def test_a7_no_secret_is_in_any_output_log_plan_journal_or_argument(service: Ser
     assert [secret for secret in secrets if secret in text] == []
     assert [secret for secret in secrets if any(secret in line for line in seen)] == []
     assert found_in(service, secrets, besides=[secret_file, service.report]) == []
-    assert (said[1].code, said[-1].code) == (0, 6)
+    assert (said[1].code, said[-1].code) == (0, 6), said[-1].err
 
 
 def found_in(service: Service, secrets: list[str], besides: list[Path]) -> list[str]:

@@ -1,5 +1,7 @@
 """What a user gets wrong, and what the program says then."""
 
+import json
+
 from tests.stories.conftest import NIGHTLY, Machine
 
 
@@ -86,7 +88,14 @@ def test_no_login_is_exit_6_with_the_way_to_log_in(machine: Machine) -> None:
 
 
 def test_a_server_that_is_down_is_exit_7(machine: Machine) -> None:
-    token = '{"access_token": "Atza|x", "refresh_token": "Atzr|x", "token_type": "bearer", "expiry": "2099-01-01T00:00:00Z"}'
+    token = json.dumps(
+        {
+            "access_token": "Atza|canary",
+            "refresh_token": "Atzr|canary",
+            "token_type": "bearer",
+            "expiry": "2099-01-01T00:00:00Z",
+        }
+    )
     text = NIGHTLY.replace("server: embedded", "server: 'http://127.0.0.1:9', auth: {token: {env: TOKEN}}")
     job = machine.nightly(text.replace("attempts: 3,", "attempts: 2, calls: 2, "))
     machine.write({"a.jpg": "a"})
@@ -94,4 +103,4 @@ def test_a_server_that_is_down_is_exit_7(machine: Machine) -> None:
     said = machine.acdrun(job, TOKEN=token)
 
     assert said.code == 7
-    assert "Atza" not in said.out + said.err
+    assert "canary" not in said.out + said.err

@@ -23,7 +23,9 @@ def snapshot(machine: Machine) -> dict[str, bytes]:
 
 def test_the_first_run_stores_every_file_and_says_how_it_was_proven(machine: Machine) -> None:
     job = machine.nightly()
-    machine.write({"a.jpg": "one", "2024/b.jpg": "two", "2024/empty.txt": "", "2024/é ü/c d.jpg": b"\0" * 70_000})
+    machine.write(
+        {"a.jpg": "one", "2024/b.jpg": "two", "2024/empty.txt": "", "2024/é ü/c d.jpg": b"\0" * 70_000}
+    )
 
     said = machine.acdrun(job)
 
@@ -58,7 +60,9 @@ def test_a_plan_shows_exactly_what_a_run_then_changes_and_changes_nothing(machin
 
     assert snapshot(machine) == before
     assert plan.code == 0
-    marked = {line.strip()[0]: line for line in plan.out.splitlines() if line.strip()[:2] in ("+ ", "~ ", "- ")}
+    marked = {
+        line.strip()[0]: line for line in plan.out.splitlines() if line.strip()[:2] in ("+ ", "~ ", "- ")
+    }
     assert set(marked) == {"+", "~", "-"}
     for name in ("new.jpg", "new name.jpg", "change.jpg", "old name.jpg", "gone/x.jpg"):
         assert name in plan.out

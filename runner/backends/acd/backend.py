@@ -15,9 +15,10 @@ from runner.backends.acd.listing import children
 from runner.backends.acd.nodes import AcdNode, is_staged
 from runner.backends.acd.remove import finish, remove
 from runner.backends.acd.store import Store
+from runner.backends.acd.trash import Trash
 from runner.backends.acd.tree import MAX_NAME, Tree, unholdable
 from runner.model import path as paths
-from runner.model.backend import Capabilities, Quota, Setting
+from runner.model.backend import Capabilities, Quota, Setting, Trashed
 from runner.model.content import Content
 from runner.model.errors import (
     AcdrunError,
@@ -53,6 +54,7 @@ class Acd:
         folds=True,
         strong=False,
         concurrency=16,
+        throttles=True,
         max_size=50 * 10**9,
         max_name=MAX_NAME,
     )
@@ -63,6 +65,7 @@ class Acd:
         self._root = root
         self._tree = Tree(self._wire)
         self._store = Store(self._wire, self._tree, sleep=connection.sleep, settle_s=connection.settle_s)
+        self._trash = Trash(self._wire, self._tree)
         self._leftovers: OrderedDict[str, list[AcdNode]] = OrderedDict()
 
     @classmethod
@@ -174,6 +177,25 @@ class Acd:
         await remove(self._wire, node, await self._tree.folder(paths.parent(full)))
         self._tree.forget(full)
         return node.id
+
+    async def trashed(self, folder: str = "") -> AsyncGenerator[Sequence[Trashed], None]:
+        """See `Backend.trashed`; costs a request for each folder above what is found."""
+        top = len(self._root) + 1 if self._root else 0
+        async with closing(self._trash.found(self._full(folder))) as pages:
+            async for page in pages:
+                yield [entry._replace(path=entry.path and entry.path[top:]) for entry in page]
+
+    async def restore(self, ref: str, to: str | None = None) -> str:
+        """See `Backend.restore`; ref: the node's id."""
+        if to is not None:
+            self._holdable(self._full(to))
+        node, full = await self._trash.find(ref)
+        if not paths.within(full, self._root):
+            raise NotFound(f"{ref!r} was not trashed below this remote")
+        goal = full if to is None else self._full(to)
+        back = await finish(self._trash.restore(node, goal))
+        self._tree.wrote(goal, back)
+        return goal[len(self._root) + 1 :] if self._root else goal
 
     async def quota(self) -> Quota:
         """See `Backend.quota`."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from runner.backends.acd.answers import classify
 from runner.backends.acd.config import AcdConfig
 from runner.backends.acd.embedded import Embedded
-from runner.backends.acd.servers import server
+from runner.backends.acd.servers import ANY_CLIENT, server
 from runner.backends.acd.store import SETTLE_S
 from runner.backends.acd.wire import AcdWire
 from runner.model.backend import Setting
@@ -19,9 +19,6 @@ from runner.remote.secrets import resolve
 from runner.remote.throttle import Throttle
 from runner.remote.tokens import Token, TokenStore
 from runner.remote.wire import Trace, Wire
-
-CLIENT = Secret("acdrun")
-"""The client id for a server that is not Amazon's, where the user has registered none; RFC 6749 wants one."""
 
 
 @dataclass(slots=True)
@@ -71,7 +68,7 @@ async def connect(
             config.auth.token_url or place.token_url,
             store=TokenStore(setting.state, remote) if embedded is None else None,
             seed=seed if embedded is None else embedded.token,
-            client_id=await _secret(config.auth.client_id) or (CLIENT if place.own else None),
+            client_id=await _secret(config.auth.client_id) or (Secret(ANY_CLIENT) if place.own else None),
             client_secret=await _secret(config.auth.client_secret),
         )
         wire = Wire(engine, throttle, classify, remote=remote, authoriser=authoriser, trace=trace)

@@ -27,7 +27,8 @@ async def children(wire: AcdWire, folder: str, **more: str) -> AsyncGenerator[li
         seen: set[str] = set()
         counted = idle = 0
         try:
-            async for data in _pages(wire, folder, more):
+            # Quoted, for an id may begin with "-", which is an operator of the filter language.
+            async for data in _pages(wire, "nodes", {"filters": f'parents:"{folder}"', **more}):
                 counted = max(counted, _count(data))
                 fresh = _page(data, seen)
                 idle = 0 if fresh else idle + 1
@@ -44,12 +45,19 @@ async def children(wire: AcdWire, folder: str, **more: str) -> AsyncGenerator[li
     raise Truncated(f"a listing that should hold {counted} nodes brought {len(seen)}")
 
 
-async def _pages(wire: AcdWire, folder: str, more: dict[str, str]) -> AsyncGenerator[dict[str, Any], None]:
-    # Quoted, for an id may begin with "-", which is an operator of the filter language.
-    query = {"filters": f'parents:"{folder}"', "limit": str(PAGE), **more}
+async def trash(wire: AcdWire) -> AsyncGenerator[list[AcdNode], None]:
+    """Yield what is in the trash, in pages. For looking only: no proof is asked that it is whole."""
+    seen: set[str] = set()
+    async for data in _pages(wire, "trash", {}):
+        if fresh := _page(data, seen):
+            yield fresh
+
+
+async def _pages(wire: AcdWire, call: str, more: dict[str, str]) -> AsyncGenerator[dict[str, Any], None]:
+    query = {"limit": str(PAGE), **more}
     tokens: set[str] = set()
     while True:
-        data = await wire.ask("GET", "nodes", query=query)
+        data = await wire.ask("GET", call, query=query)
         yield data
         token = data.get("nextToken")
         if token is None or token == "":

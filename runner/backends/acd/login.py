@@ -1,7 +1,7 @@
 """What logging in to Amazon Cloud Drive needs. Source: acd-api §2."""
 
 from runner.backends.acd.config import AcdConfig
-from runner.backends.acd.servers import server
+from runner.backends.acd.servers import ANY_CLIENT, server
 from runner.remote.login import Provider
 
 SCOPE = "clouddrive:read_all clouddrive:write"
@@ -23,7 +23,3 @@ def provider(config: AcdConfig) -> Provider | None:
         any_client=ANY_CLIENT if place.own else "",
         token=auth.token,
     )
-
-
-ANY_CLIENT = "acdrun"
-"""A server of one's own takes any client id, but not none."""

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from runner.model.checksum import Checksum
@@ -14,6 +15,7 @@ EMPTY_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _MD5 = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _STAGED = re.compile(r"\.acdrun-[0-9a-f]{16}\.partial", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KINDS: dict[str, Kind] = {"FILE": "file", "FOLDER": "folder"}
 
 
@@ -24,7 +26,7 @@ class AcdNode(NamedTuple):
     parents: ids; several for a node that stands in several folders.
     generation: id and version; of a folder only the id, for its version says nothing of what it holds.
     md5: None when the service has not computed it yet.
-    created: as the service writes it.
+    created, modified: as the service writes them; modified is when anything of the node was last changed.
     """
 
     id: str
@@ -37,6 +39,7 @@ class AcdNode(NamedTuple):
     md5: str | None
     created: str
     temp_link: str
+    modified: str = ""
 
     def stands(self, folder: str, name: str) -> bool:
         """Is it the node of this name in that folder? Names that differ only in case are one here."""
@@ -53,6 +56,7 @@ class AcdNode(NamedTuple):
             checksum=Checksum("md5", self.md5) if file and self.md5 else None,
             id=self.id,
             generation=self.generation,
+            changed_ns=instant_ns(self.modified),
         )
 
 
@@ -77,6 +81,7 @@ def parse(data: Any) -> AcdNode:
         md5=md5,
         created=_word(data, "createdDate", node_id),
         temp_link=_word(data, "tempLink", node_id),
+        modified=_word(data, "modifiedDate", node_id),
     )
 
 
@@ -85,6 +90,17 @@ def check_id(value: object) -> str:
     if not isinstance(value, str) or not _ID.fullmatch(value):
         raise BadAnswer("a node with an id that is none")
     return value
+
+
+def instant_ns(text: str) -> int | None:
+    """A time of the service ("2015-03-31T12:00:00.000Z") in ns since 1970; None when it is not one."""
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if instant.tzinfo is None:
+        return None
+    return (instant - _EPOCH) // timedelta(microseconds=1) * 1000
 
 
 def staging_name() -> str:

@@ -9,6 +9,9 @@ from runner.remote.http import loopback, origin
 _DRIVE = re.compile(r"(?:[a-z0-9-]+\.)*drive\.amazonaws\.com|cdws\.[a-z0-9-]+\.amazonaws\.com")
 _LINKS = re.compile(r"(?:[a-z0-9-]+\.)+(?:amazonaws|amazon|cloudfront)\.(?:com|net)")
 
+ANY_CLIENT = "acdrun"
+"""The client id for a server that is not Amazon's, where the user has registered none; RFC 6749 wants one."""
+
 
 class Endpoints(NamedTuple):
     """The metadata and the content address, both ending in a slash."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from runner.backends.local import safe
+from runner.backends.local import safe, untrash
 from runner.backends.local.config import LocalConfig
 from runner.backends.local.draft import Disk, Draft, sweep
 from runner.backends.local.faults import READING, WRITING
@@ -15,7 +15,7 @@ from runner.backends.local.rename import rename_new
 from runner.backends.local.threads import Threads
 from runner.backends.local.trash import Trash
 from runner.model import path as paths
-from runner.model.backend import Capabilities, Quota, Setting
+from runner.model.backend import Capabilities, Quota, Setting, Trashed
 from runner.model.content import CHUNK, Content
 from runner.model.errors import Blocked, Exists, NotFound, Stale
 from runner.model.node import Node
@@ -31,10 +31,10 @@ class Local:
 
     can = Capabilities(checksums=(), mtime_ns=1, folds=False, strong=True, concurrency=4)
 
-    def __init__(self, root: Path, run: str) -> None:
+    def __init__(self, root: Path, run: str, threads: int = can.concurrency) -> None:
         self._root = os.fspath(root)
         self._trash = Trash(self._root, run)
-        self._threads = Threads(self.can.concurrency)
+        self._threads = Threads(threads)
         self._leftovers: dict[str, Sequence[str]] = {}
         mask = os.umask(0o077)  # it cannot be read without being set
         os.umask(mask)
@@ -44,7 +44,8 @@ class Local:
     async def open(cls, config: LocalConfig, setting: Setting) -> "Local":
         """Take the folder the configuration names; it need not exist yet."""
         root = setting.base / Path(config.path).expanduser() / config.root.strip("/")
-        return cls(root, setting.run)
+        most = config.limits.concurrency
+        return cls(root, setting.run, cls.can.concurrency if most == "auto" else most)
 
     async def close(self) -> None:
         """Let the threads end."""
@@ -100,6 +101,16 @@ class Local:
     async def trash(self, path: str, *, expect: str | None = None) -> str:
         """Rename into the run's trash; return the path there, from which `move` brings it back."""
         return await self._threads.run(self._throw, path, expect)
+
+    async def trashed(self, folder: str = "") -> AsyncIterator[Sequence[Trashed]]:
+        """Yield a page for each trash folder; when: the last change of the entry's name."""
+        pages = untrash.found(self._root, folder)
+        while (page := await self._threads.run(next, pages, None)) is not None:
+            yield page
+
+    async def restore(self, ref: str, to: str | None = None) -> str:
+        """Rename it out of the trash; ref: its path there."""
+        return await self._threads.run(untrash.give_back, self._root, ref, to)
 
     async def quota(self) -> Quota:
         """What the file system says, of which others use a part."""

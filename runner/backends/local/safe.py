@@ -136,7 +136,7 @@ def node(name: str, seen: os.stat_result) -> Node:
         return Node(name, "file", size, mtime_ns, None, f"{seen.st_dev}:{seen.st_ino}", generation(seen))
     if stat.S_ISDIR(seen.st_mode):
         kind = "folder"
-    return Node(name, kind, 0, None, None, f"{seen.st_dev}:{seen.st_ino}")
+    return Node(name, kind, 0, None, None, f"{seen.st_dev}:{seen.st_ino}", changed_ns=seen.st_mtime_ns)
 
 
 def sync(fd: int) -> None:

@@ -3,6 +3,7 @@
 `.acdrun-trash/<run>/<path>` at the root. What would meet a file trashed earlier goes to `<run>.2`, `<run>.3`
 and so on, so names in the trash are never altered and nothing in it is ever replaced. Where the root's file
 system is not the file's own, the trash of the file's folder is used: trashing is a rename, never a copy.
+Folders that we make on the way ("rooms") carry the sticky bit, which tells them from folders that were trashed.
 """
 
 import errno
@@ -16,6 +17,8 @@ from runner.backends.local.rename import link_new, rename_new
 from runner.backends.local.safe import TRASH, identity, let_go, look, look_for, open_folder, sync
 from runner.model import path as paths
 from runner.model.errors import Blocked, NotFound, Stale
+
+_ROOM = 0o1700
 
 
 class Trash:
@@ -124,10 +127,11 @@ class Trash:
     def _room(self, top: str, where: str) -> int:
         """Open a folder of the trash, made as needed for us alone: what was private stays private."""
         fd = open_folder(self._root, top)
-        for name in paths.order(where)[len(paths.order(top)) :]:
+        marked = False
+        for number, name in enumerate(paths.order(where)[len(paths.order(top)) :]):
             try:
                 try:
-                    os.mkdir(name, 0o700, dir_fd=fd)
+                    os.mkdir(name, _ROOM, dir_fd=fd)
                     sync(fd)
                 except FileExistsError:
                     pass
@@ -139,7 +143,21 @@ class Trash:
             finally:
                 let_go(fd)
             fd = below
+            try:
+                room = is_room(os.fstat(fd))
+                if number == 1:
+                    marked = room  # the run's own folder is ours: without a mark, this disk keeps none
+                elif marked and not room:
+                    raise NotADirectoryError(errno.ENOTDIR, "what was trashed is no place for others")
+            except BaseException:
+                let_go(fd)
+                raise
         return fd
+
+
+def is_room(seen: os.stat_result) -> bool:
+    """Is it a folder of the trash that we made, and none that was trashed?"""
+    return stat.S_ISDIR(seen.st_mode) and stat.S_IMODE(seen.st_mode) == _ROOM
 
 
 def alike(one: os.stat_result, other: os.stat_result) -> bool:

@@ -55,6 +55,10 @@ def run(argv: Sequence[str], output: Output) -> Exit:
         Line("This token gives access to everything; paste it there, and keep it nowhere else:", "warn")
     )
     output.text(token.dump() + "\n")
+    if args.json:
+        from runner.report.json import outcome_record
+
+        output.record(outcome_record(Exit.CONVERGED))
     return Exit.CONVERGED
 
 

@@ -4,26 +4,20 @@ import difflib
 import os
 import shlex
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from runner.cli.carry import carry_out, options_of
 from runner.cli.journals import is_journal
-from runner.cli.options import Parser, add_budgets
+from runner.cli.options import Parser, add_budgets, add_plan
 from runner.cli.output import Output
+from runner.cli.planning import only_with_plan, planned, warn
 from runner.cli.verbs import VERBS
 from runner.model.errors import UsageError
 from runner.model.exits import Exit, gravest
 from runner.model.path import show
-from runner.report.line import Line, only_problems
-
-if TYPE_CHECKING:
-    from runner.app import Options, Result
-    from runner.manifest.manifest import Manifest
-    from runner.report.summary import Summary
-
+from runner.report.line import Line
 
 _OFTEN = {"run": "no verb is needed: acdrun FILE", "sync": "acdrun FILE", "plan": "acdrun --plan FILE"}
 """Words that other programs have here."""
@@ -45,9 +39,9 @@ def run(argv: Sequence[str], output: Output) -> Exit:
         if len(manifests) > 1 and not args.json and not args.quiet:
             output.say(Line(show(manifest.file), "head"))
         if args.plan:
-            ended = _plan(manifest, args, options, output)
+            ended = planned(manifest, args, options, output, f"acdrun {shlex.quote(manifest.file)}")
         else:
-            _warn(manifest, args, output)
+            warn(manifest, args, output)
             ended = carry_out(partial(app.run, manifest), options, args, output)
         code = gravest(code, ended)
         if code in (Exit.INTERRUPTED, Exit.TERMINATED):
@@ -62,13 +56,7 @@ def run(argv: Sequence[str], output: Output) -> Exit:
 def _parser() -> Parser:
     parser = Parser("", "[--plan] FILE...", "Bring everything in step that the manifests declare.")
     parser.add_argument("files", nargs="*", metavar="FILE", help="a manifest")
-    parser.add_argument(
-        "--plan", action="store_true", help="stop before the first write, and show what would change"
-    )
-    parser.add_argument("--out", metavar="PLAN", help="save the plan, for `acdrun apply PLAN`")
-    parser.add_argument(
-        "--detailed-exitcode", action="store_true", help="with --plan: exit 10 when there are changes"
-    )
+    add_plan(parser)
     add_budgets(parser)
     return parser
 
@@ -76,9 +64,7 @@ def _parser() -> Parser:
 def _check(args: Namespace) -> None:
     if not args.files:
         raise UsageError("no manifest is named", hint="acdrun --help")
-    for option in ("out", "detailed_exitcode"):
-        if getattr(args, option) and not args.plan:
-            raise UsageError(f"--{option.replace('_', '-')} goes with --plan")
+    only_with_plan(args)
     if args.out and len(args.files) > 1:
         raise UsageError("--out saves the plan of one manifest", hint="make a plan for each of them")
     for file in args.files:
@@ -92,55 +78,3 @@ def _check(args: Namespace) -> None:
                 hint = f"a verb comes first: acdrun {file} ..."
             hint = _OFTEN.get(file, hint)
             raise UsageError(f"there is no manifest {file!r}", hint=hint)
-
-
-def _warn(manifest: "Manifest", args: Namespace, output: Output) -> None:
-    from runner.report.json import problem_record
-
-    for warning in manifest.warnings:
-        if args.json:
-            output.record({**problem_record(warning), "warning": True})
-        output.tell(Line(f"acdrun: warning: {warning.place}: {warning.message}", "warn"))
-
-
-def _plan(manifest: "Manifest", args: Namespace, options: "Options", output: Output) -> Exit:
-    from runner import app
-    from runner.report.plan import plan_lines
-    from runner.report.summary import summary
-
-    out = Path(args.out) if args.out else None
-
-    def report(result: "Result") -> Exit:
-        from runner.report.json import plan_records
-
-        numbers = summary(result.journal)
-        if args.json:
-            _warn(manifest, args, output)
-            for record in plan_records(numbers, result.account):
-                output.record(record)
-            return _code(args, result, numbers)
-        lines = plan_lines(numbers, result.account, verbose=args.verbose, warnings=manifest.warnings)
-        output.stream(only_problems(lines) if args.quiet else lines)
-        ending = _ending(result.code, numbers, manifest, out)
-        output.stream(only_problems(ending) if args.quiet else ending)
-        return _code(args, result, numbers)
-
-    return carry_out(partial(app.plan, manifest, out=out), options, args, output, report)
-
-
-def _code(args: Namespace, result: "Result", numbers: "Summary") -> Exit:
-    pending = args.detailed_exitcode and numbers.changes
-    return gravest(result.code, Exit.PENDING) if pending else result.code
-
-
-def _ending(code: Exit, numbers: "Summary", manifest: "Manifest", out: Path | None) -> Iterator[Line]:
-    """How the plan ended, and the next command to type."""
-    from runner.report.text import outcome_lines
-
-    yield from outcome_lines(code, numbers)
-    if code not in (Exit.CONVERGED, Exit.INCOMPLETE):
-        return
-    if out is not None:
-        yield Line(f"saved; to apply exactly this:  acdrun apply {shlex.quote(str(out))}")
-    elif numbers.changes:
-        yield Line(f"to do it:  acdrun {shlex.quote(manifest.file)}")

@@ -10,7 +10,7 @@ CREATE TABLE node (
     seq             INTEGER NOT NULL,          -- number of the node's last change, ever growing
     name            TEXT,                      -- NULL for the root only
     kind            TEXT NOT NULL,             -- FILE, FOLDER
-    status          TEXT NOT NULL,             -- AVAILABLE, TRASH
+    status          TEXT NOT NULL,             -- AVAILABLE, TRASH, PENDING (files only, by a fault)
     version         INTEGER NOT NULL,          -- 1 at first, +1 with every change
     created_ms      INTEGER NOT NULL,          -- milliseconds since 1970, UTC
     modified_ms     INTEGER NOT NULL,          -- milliseconds since 1970, UTC
@@ -36,7 +36,7 @@ CREATE TABLE link (
     child  TEXT NOT NULL,    -- id of the node
     place  INTEGER NOT NULL, -- order among the child's parents, ever growing
     folded TEXT NOT NULL,    -- the child's name after Unicode case folding
-    live   INTEGER NOT NULL, -- 1 while the child is AVAILABLE, else 0
+    live   INTEGER NOT NULL, -- 1 while the child is AVAILABLE, 2 while PENDING, else 0
     PRIMARY KEY (parent, child)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX link_child ON link (child);

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,11 @@ from typing import Any
 import pytest
 
 from runner import app
+from runner.app.past import runs_folder
+from runner.app.places import scopes
+from runner.app.running import header_of
 from runner.manifest.manifest import Manifest
-from runner.model.errors import Denied, Locked
+from runner.model.errors import Denied, Locked, UsageError
 from runner.model.events import Note
 from runner.state.journal import Journal
 from runner.state.locks import locked
@@ -152,9 +156,11 @@ def test_a_plan_runs_no_hook(world: World) -> None:
 
 def cut_off(world: World, manifest: Manifest, label: str = "20200101T000000-dead") -> Path:
     """The journal of a run that was killed while it applied."""
-    path = app._runs(world.state) / f"{label}.journal"
-    with contextlib.closing(Journal.create(path, app._header(label, manifest, "run"))) as journal:
+    alive, path = world.folder / f"{label}.journal", runs_folder(world.state) / f"{label}.journal"
+    with contextlib.closing(Journal.create(alive, header_of(label, manifest, "run"))) as journal:
         journal.mark("applying")
+        for end in ("", "-wal"):  # as a kill leaves them: never folded into one file
+            shutil.copyfile(f"{alive}{end}", f"{path}{end}")
     return path
 
 
@@ -184,7 +190,7 @@ def test_a_run_of_the_same_name_that_writes_elsewhere_may_be_alive_and_is_left_a
 
 def test_a_damaged_journal_of_an_earlier_run_does_not_stop_the_next(world: World) -> None:
     world.write("src", {"a": "1"})
-    (app._runs(world.state) / "20200101T000000-beef.journal").write_text("damaged" * 100)
+    (runs_folder(world.state) / "20200101T000000-beef.journal").write_text("damaged" * 100)
 
     assert world.run().code == 0
 
@@ -195,8 +201,8 @@ def test_l1_a_run_whose_destination_is_being_written_to_is_refused_with_nothing_
 ) -> None:
     world.write("src", {"a": "1"})
 
-    scopes = list(app._scopes(world.pair("mirror", destination="dst:in")))
-    with locked(world.state, scopes, "another"), pytest.raises(Locked) as caught:
+    taken = list(scopes(world.pair("mirror", destination="dst:in")))
+    with locked(world.state, taken, "another"), pytest.raises(Locked) as caught:
         world.run()
 
     assert caught.value.exit == 8
@@ -225,4 +231,17 @@ def test_a_link_in_the_source_is_neither_sent_nor_taken_for_lost(
     ended = world.run(world.pair("mirror", source=str(tmp_path / "here"), links=links))
 
     assert ended.code == {"skip": 0, "block": 3}[links]
-    assert world.files("dst") == {"a": b"1", "link": b"was a file once"}
+    left = {"skip": {}, "block": {"lost": b"0"}}[links]  # what is blocked was not sent, so nothing is trashed
+    assert world.files("dst") == {"a": b"1", "link": b"was a file once", **left}
+
+
+def test_times_are_not_compared_where_a_place_keeps_none(world: World) -> None:
+    world.fields["dst"] = {"mtime_ns": None}
+    world.write("src", {"a": "1"})
+    manifest = world.manifest({"job": {"pairs": [World.ends("mirror", checksum={"compare": "time"})]}})
+
+    with pytest.raises(UsageError) as caught:
+        world.run(manifest)
+
+    assert caught.value.place == manifest.pairs[0].place
+    assert world.files("dst") == {}

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from runner import app
+from runner.app.places import scopes
+from runner.app.plans import PLAN_LIFE_S
 from runner.model.errors import Locked, NotFound, PlanStale, UsageError
 from runner.state.hashes import Hashes
 from runner.state.locks import locked
@@ -110,7 +112,7 @@ def test_d9_a_plan_is_applied_once(world: World, plan: Path) -> None:
 
 @pytest.mark.torture
 def test_d9_a_plan_of_yesterday_is_refused(world: World, plan: Path) -> None:
-    edit(plan, "UPDATE run SET created = ?", time.time() - app.PLAN_LIFE_S - 60)
+    edit(plan, "UPDATE run SET created = ?", time.time() - PLAN_LIFE_S - 60)
 
     assert "24 hours ago" in refusal(world, plan)
 
@@ -238,7 +240,7 @@ def test_a_refused_plan_is_refused_when_it_is_applied(world: World) -> None:
 
 
 def test_a_plan_needs_no_lock_and_applying_one_does(world: World, plan: Path) -> None:
-    with locked(world.state, list(app._scopes(world.pair())), "another"):
+    with locked(world.state, list(scopes(world.pair())), "another"):
         assert world.plan().code == 0
         with pytest.raises(Locked):
             world.apply(plan)
@@ -298,7 +300,7 @@ def test_d9_a_plan_that_waits_for_the_lock_is_applied_when_it_is_free_and_once(
     first.write_bytes(plan.read_bytes())
     codes: list[int] = []
     with contextlib.ExitStack() as held:
-        held.enter_context(locked(world.state, list(app._scopes(world.pair())), "another"))
+        held.enter_context(locked(world.state, list(scopes(world.pair())), "another"))
         waiting = threading.Thread(target=lambda: codes.append(_code(world, first)))
         waiting.start()
         time.sleep(0.1)

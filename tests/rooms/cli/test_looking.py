@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner import app
+from runner.app import running
 from runner.manifest.load import load, loads
 from runner.manifest.schema import schema
 from runner.report.effective import effective_text
@@ -177,7 +177,7 @@ def test_a_folder_that_is_not_there_is_an_error(acdrun: Acdrun) -> None:
 def labels(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs are labelled as if they were a second apart."""
     numbers = itertools.count()
-    monkeypatch.setattr(app, "new_run", lambda: f"20260901T0200{next(numbers):02}-abcd")
+    monkeypatch.setattr(running, "new_run", lambda: f"20260901T0200{next(numbers):02}-abcd")
 
 
 @pytest.mark.usefixtures("labels")

@@ -2,6 +2,7 @@
 
 import time
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,19 @@ HOSTILE = {
 }
 
 
+def cpu_s(work: Callable[[], object]) -> float:
+    """What it takes of a processor, in seconds: the same however busy the machine is."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def refused(file: Path) -> None:
+    """Load a file that is refused."""
+    with pytest.raises(ManifestError):
+        load_file(file)
+
+
 @pytest.mark.torture
 @pytest.mark.parametrize("name", HOSTILE)
 def test_c1_a_hostile_text_is_rejected_in_time_and_memory(name: str) -> None:
@@ -38,9 +52,7 @@ def test_c1_a_hostile_text_is_rejected_in_time_and_memory(name: str) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    start = time.perf_counter()
-    problems(text)
-    took_s = time.perf_counter() - start
+    took_s = min(cpu_s(lambda: problems(text)) for _ in range(3))
 
     assert code in found
     assert peak < 50_000_000
@@ -52,13 +64,12 @@ def test_c1_a_file_of_100_mb_is_rejected_without_being_read(tmp_path: Path) -> N
     file = tmp_path / "big.yaml"
     with file.open("wb") as stream:
         stream.truncate(100_000_000)
-    start = time.perf_counter()
 
     with pytest.raises(ManifestError) as caught:
         load_file(file)
 
     assert caught.value.problems[0].code == "too-big"
-    assert time.perf_counter() - start < 0.1
+    assert min(cpu_s(lambda: refused(file)) for _ in range(3)) < 0.1
 
 
 @pytest.mark.parametrize(
@@ -73,12 +84,12 @@ def test_c1_a_file_of_100_mb_is_rejected_without_being_read(tmp_path: Path) -> N
     ids=["lines", "one line", "circles", "spaces", "a long word"],
 )
 def test_a_text_with_endless_problems_ends_soon(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
 
     found = problems(text)
 
     assert 0 < len(found) <= 250
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_a_text_over_one_mebibyte_is_rejected() -> None:

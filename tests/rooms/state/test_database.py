@@ -1,6 +1,7 @@
 """A state file is ours, whole, private and never half made, or it is refused."""
 
 import contextlib
+import shutil
 import sqlite3
 import stat
 import time
@@ -9,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from runner.model.errors import StateError
+from runner.model.errors import NoSpace, StateError
 from runner.state import database
 from runner.state.database import Database
 from runner.state.hashes import Hashes
-from runner.state.journal import Journal
+from runner.state.journal import VERSION, Journal
 
 from .small import HEADER, journal, row, states
 
@@ -156,3 +157,17 @@ def test_a_commit_that_fails_is_no_commit_and_the_database_goes_on(tmp_path: Pat
 
     assert made.database.rows("SELECT stage FROM op") == [(1,)]
     made.close()
+
+
+def test_a_file_that_cannot_be_written_on_a_full_disk_is_told_as_no_space(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal"
+    path.mkdir()  # whatever SQLite says of it, it is not "full"
+    usage = shutil.disk_usage(tmp_path)
+
+    with pytest.raises(StateError):
+        Database(path, "journal", VERSION)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=4096))
+    with pytest.raises(NoSpace):
+        Database(path, "journal", VERSION)

@@ -38,6 +38,16 @@ def test_a_new_remote_is_written_down_and_understood(config: Start, file: Path) 
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+def test_an_embedded_server_needs_nothing_but_its_name(config: Start, file: Path) -> None:
+    terminal = config()
+    terminal.answer(("n/q", "n"), ("name", "cloud"), ("Storage", "1"), ("server", "embedded"), ("root", ""))
+    terminal.answer(("y/n", ""), ("y/e/d", "y"), (MENU, "q"))
+
+    assert terminal.end() == 0
+    assert "auth." not in terminal.screen
+    assert list(user_remotes(file)) == ["cloud"]
+
+
 def test_storages_are_numbered_and_one_that_is_not_built_says_so(config: Start, file: Path) -> None:
     terminal = config()
     terminal.answer(("n/q", "n"), ("name", "disk"))
@@ -61,7 +71,7 @@ def test_an_answer_the_model_does_not_take_is_asked_again_with_its_message(confi
     terminal = config()
     terminal.answer(("n/q", "n"), ("name", "-x"), ("name", "cloud"), ("Storage", "1"), ("server", "ftp://x"))
     said = terminal.until("server> ")
-    terminal.type("embedded")
+    terminal.type("http://127.0.0.1:9")
     terminal.answer(("auth.client_id", ""), ("auth.client_secret", ""), ("auth.auth_url", "http://a:b@c/"))
     password = terminal.until("auth.auth_url> ")
     terminal.type("")
@@ -72,7 +82,7 @@ def test_an_answer_the_model_does_not_take_is_asked_again_with_its_message(confi
         ("limits.requests_per_s", "-1"), ("limits.requests_per_s", "8"), ("limits.concurrency", "lots")
     )
     terminal.answer(("limits.concurrency", "4"), ("limits.bandwidth", "20"), ("limits.bandwidth", "20MiB/s"))
-    terminal.answer(("y/e/d", "y"), (MENU, "q"))
+    terminal.answer(("y/n", "n"), ("token", TOKEN), ("y/e/d", "y"), (MENU, "q"))
 
     assert terminal.end() == 0
     assert "'-x' cannot be a name" in terminal.screen
@@ -122,12 +132,15 @@ def test_a_pasted_token_may_be_longer_than_a_terminal_line(config: Start, keep: 
 
 
 @pytest.mark.parametrize(("key", "code"), [("\x04", 0), ("\x03", 130)])
-@pytest.mark.parametrize("prompt", ["n/q", "name", "Storage", "server", "auth.client_secret", "y/n", "y/e/d"])
+@pytest.mark.parametrize(
+    "prompt", ["n/q", "name", "Storage", "server", "auth.client_secret", "y/n", "token", "y/e/d"]
+)
 def test_ctrl_d_and_ctrl_c_leave_without_writing(
     config: Start, file: Path, keep: Keep, prompt: str, key: str, code: int
 ) -> None:
-    script = [("n/q", "n"), ("name", "cloud"), ("Storage", "1"), ("server", "embedded")]
-    script += [("auth.client_id", "x"), ("auth.client_secret", "canary"), *ACD, ("y/n", ""), ("y/e/d", "y")]
+    script = [("n/q", "n"), ("name", "cloud"), ("Storage", "1"), ("server", ""), ("auth.client_id", "x")]
+    script += [("auth.client_secret", "canary"), *ACD, ("y/n", ""), ("y/n", "n"), ("token", TOKEN)]
+    script += [("y/e/d", "y")]
     terminal = config()
     terminal.answer(*script[: [name for name, _ in script].index(prompt)])
     terminal.until(f"{prompt}> ")
@@ -153,7 +166,7 @@ def test_after_ctrl_c_in_a_hidden_answer_the_terminal_shows_again_what_is_typed(
 
 
 def test_an_edit_keeps_what_is_not_answered(config: Start, file: Path, keep: Keep) -> None:
-    fields = {"type": "amazon cloud drive", "server": "embedded", "root": "a", "limits": {"concurrency": 3}}
+    fields = {"type": "acd", "server": "http://127.0.0.1:9", "root": "a", "limits": {"concurrency": 3}}
     keep.store("other", {"type": "local"}, {})
     keep.store("cloud", fields, {})
     terminal = config()
@@ -163,15 +176,15 @@ def test_an_edit_keeps_what_is_not_answered(config: Start, file: Path, keep: Kee
     terminal.answer(
         ("auth.client_secret", ""), ("auth.auth_url", ""), ("auth.token_url", ""), ("auth.pkce", "")
     )
-    terminal.answer(("root", "-"), ("y/n", ""), ("y/e/d", "y"), (MENU, "q"))
+    terminal.answer(("root", "-"), ("y/n", ""), ("y/n", ""), ("y/e/d", "y"), (MENU, "q"))
 
     assert terminal.end() == 0
     assert "there is no remote 'nobody'; there are other, cloud" in terminal.screen
     assert keep.fields() == {
         "other": {"type": "local"},
         "cloud": {
-            "type": "amazon cloud drive",
-            "server": "embedded",
+            "type": "acd",
+            "server": "http://127.0.0.1:9",
             "limits": {"concurrency": 3},
             "auth": {"client_id": {"env": "ID"}},
         },

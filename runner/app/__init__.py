@@ -1,0 +1,7 @@
+"""The use cases: the only place where kinds, state and engine meet."""
+
+from runner.app.past import find_run, history
+from runner.app.places import Remotes, place
+from runner.app.running import Options, Result, apply, plan, run
+
+__all__ = ["Options", "Remotes", "Result", "apply", "find_run", "history", "place", "plan", "run"]

@@ -1,0 +1,89 @@
+"""The runs there were."""
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from runner.app.places import scopes
+from runner.manifest.manifest import Manifest, from_canonical
+from runner.model.errors import NotFound, PlanStale, StateError, UsageError
+from runner.model.events import Listener, Note
+from runner.model.exits import Exit
+from runner.model.operation import State
+from runner.state.account import Account
+from runner.state.journal import Header, Journal
+from runner.state.locks import Scope
+
+
+def history(state: Path) -> Sequence[Header]:
+    """Every run in the state directory, the latest first."""
+    headers = []
+    for path in sorted(runs_folder(state).glob("*.journal"), reverse=True):
+        try:
+            with contextlib.closing(Journal(path)) as journal:
+                headers.append(journal.header)
+        except (StateError, IndexError):
+            continue  # `log` says what is wrong with one that is asked for by name
+    return headers
+
+
+def find_run(state: Path, label: str) -> Journal:
+    """The journal of a run, by the beginning of its label; "last" is the latest. Raises NotFound, UsageError."""
+    paths = sorted(runs_folder(state).glob("*.journal"))
+    found = paths[-1:] if label == "last" else [path for path in paths if path.stem.startswith(label)]
+    if not found:
+        raise NotFound(f"there is no run {label!r}", hint="acdrun history lists them")
+    if len(found) > 1:
+        raise UsageError(
+            f"{label!r} may be {len(found)} runs", hint=f"such as {found[0].stem} or {found[-1].stem}"
+        )
+    return Journal(found[0])
+
+
+def close_interrupted(manifest: Manifest, state: Path, tell: Listener) -> None:
+    """Runs of this manifest that were killed: the caller holds the lock, so none of them is alive.
+
+    They are closed and not drained: what they finished shows in the new listing, and what they had
+    under way is recognised there by its checksum. Their plan may be long out of date.
+    One that writes elsewhere too is left alone: its lock is not ours, so it may well be alive.
+    """
+    ours = set(scopes(manifest))
+    for log in runs_folder(state).glob("*.journal-wal"):  # a journal that was closed has none beside it
+        path = log.with_suffix(".journal")
+        with contextlib.suppress(StateError, IndexError), contextlib.closing(Journal(path)) as journal:
+            header = journal.header
+            same = (header.name, header.file) == (manifest.name, file_of(manifest))
+            if header.state == "closed" or header.purpose != "run" or not same:
+                continue
+            if not _known_scopes(header) <= ours:
+                continue
+            uploads = [
+                stage.amounts.get(State.DONE) for stage in Account(journal).stages() if stage.task == "upload"
+            ]
+            done = sum(amount.number for amount in uploads if amount)
+            journal.end(int(Exit.INTERRUPTED))
+            tell(
+                Note(
+                    f"run {header.id} was cut off after {done:,} uploads;"
+                    " what it stored is found again, not sent again"
+                )
+            )
+
+
+def _known_scopes(header: Header) -> set[Scope]:
+    try:
+        return set(scopes(from_canonical(header.manifest)))
+    except PlanStale:
+        return set()  # by another version, which this one cannot run beside
+
+
+def file_of(manifest: Manifest) -> str:
+    """The manifest's file as journals name it; "" for one made in memory."""
+    return str(Path(manifest.file).absolute()) if manifest.file else ""
+
+
+def runs_folder(state: Path) -> Path:
+    """Where the journals are."""
+    folder = state / "runs"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder

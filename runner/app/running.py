@@ -1,0 +1,227 @@
+"""Plan, run, apply: one code path, stopped in different places."""
+
+import contextlib
+import functools
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from runner import __version__
+from runner.app.past import close_interrupted, file_of, runs_folder
+from runner.app.places import Remotes, scopes
+from runner.app.plans import copied, plan_header, unapplied
+from runner.engine.interrupt import Stop
+from runner.engine.scheduler import Hooks, Scheduler
+from runner.manifest.manifest import Manifest, from_canonical
+from runner.model.errors import AcdrunError, UsageError
+from runner.model.events import Event, Listener, Moved, Note, silent
+from runner.model.exits import Exit, gravest
+from runner.model.operation import OPEN, State
+from runner.model.pair import Pair
+from runner.model.task import Context
+from runner.plan.decide import common_algorithm, proof_of_change
+from runner.plan.graph import StageGraph
+from runner.remote.remote import Remote
+from runner.state.account import Account
+from runner.state.hashes import Hashes
+from runner.state.journal import Header, Journal, new_run
+from runner.state.locks import locked
+from runner.tasks.hook import run_hook
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a use case is carried out.
+
+    state: the state directory; tell: hears what goes on; signals: drain at SIGINT and SIGTERM.
+    wait_lock_s: how long to wait for another run; deadline_s, most_bytes: budgets of this run.
+    transfers: how many files go over at once; None leaves it to the destination.
+    """
+
+    state: Path
+    tell: Listener = silent
+    signals: bool = False
+    wait_lock_s: float = 0.0
+    deadline_s: float | None = None
+    most_bytes: int | None = None
+    transfers: int | None = None
+
+
+@dataclass(slots=True)
+class Result:
+    """How a plan or run ended, and its journal, which stays open inside `with`."""
+
+    path: Path
+    code: Exit
+    keep: bool = True
+    journal: Journal = field(init=False, repr=False)
+
+    def __enter__(self) -> Self:
+        self.journal = Journal(self.path)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.journal.close()
+        if not self.keep:
+            self.path.unlink(missing_ok=True)
+
+    @property
+    def account(self) -> Account:
+        """The journal's numbers."""
+        return Account(self.journal)
+
+
+async def run(manifest: Manifest, options: Options) -> Result:
+    """Bring every pair of the manifest in step, and close the journal with the exit code."""
+    label = new_run()
+    with _locked(manifest, options, label):
+        close_interrupted(manifest, options.state, options.tell)
+        path = runs_folder(options.state) / f"{label}.journal"
+        with contextlib.closing(Journal.create(path, header_of(label, manifest, "run"))) as journal:
+            return Result(path, await _drain(journal, manifest, options, planning=False))
+
+
+async def plan(manifest: Manifest, options: Options, out: Path | None = None) -> Result:
+    """Do all of a run that reads, and stop before its first write.
+
+    out: where to save the plan; it must not exist. Without it the plan is gone with its `Result`.
+    """
+    label = new_run()
+    path = out or options.state / "plans" / f"{label}.journal"
+    if path.exists():
+        raise UsageError(
+            f"{str(path)!r} exists", hint="a plan is never overwritten; remove it, or choose another name"
+        )
+    try:
+        with contextlib.closing(Journal.create(path, header_of(label, manifest, "plan"))) as journal:
+            code = await _drain(journal, manifest, options, planning=True)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return Result(path, code, keep=out is not None)
+
+
+async def apply(path: Path, options: Options) -> Result:
+    """Carry out a saved plan exactly, or what an earlier try has left of it.
+
+    Raises PlanStale when it is not a plan, too old, applied already, or its manifest has changed.
+    """
+    with copied(path, options.state) as copy:
+        header = plan_header(copy, path)
+        manifest = from_canonical(header.manifest)
+        with (
+            _locked(manifest, options, header.id),
+            contextlib.closing(unapplied(copy, header, manifest, options.state)) as journal,
+        ):
+            return Result(journal.database.path, await _drain(journal, manifest, options, planning=False))
+
+
+@contextlib.contextmanager
+def _locked(manifest: Manifest, options: Options, label: str) -> Iterator[None]:
+    def waiting(holder: str) -> None:
+        options.tell(Note(f"waiting: {holder}"))
+
+    places = list(scopes(manifest))
+    with locked(options.state, places, label, wait_s=options.wait_lock_s, waiting=waiting):
+        yield
+
+
+async def _drain(journal: Journal, manifest: Manifest, options: Options, *, planning: bool) -> Exit:
+    stop = Stop(options.tell, deadline_s=options.deadline_s, most_bytes=options.most_bytes)
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Moved):
+            stop.sent(event.size)
+        options.tell(event)
+
+    if not journal.stages():
+        graph = StageGraph(manifest.jobs, manifest.pairs, planning=planning)
+        journal.add_stages(graph.stages, graph.bindings)
+    journal.mark("planning" if planning else "applying", purpose=None if planning else _purpose(journal))
+    if options.signals:
+        stop.listen()
+    try:
+        async with contexts_of(journal, manifest, options, tell) as contexts:
+            hooks = Hooks(lambda job, side: _hook(manifest, job, side))
+            await Scheduler(
+                journal, contexts, hooks, stop, tell, planning=planning, transfers=options.transfers
+            ).run()
+    except AcdrunError as error:
+        journal.end(int(error.exit))  # it ended, and was not cut off
+        raise
+    code = _code(journal, stop, planning=planning)
+    if not planning:
+        journal.end(int(code))
+    elif stop.code is None:
+        journal.mark("planned")  # one that was cut off shows a part of the truth, and is never applied
+    return code
+
+
+def _purpose(journal: Journal) -> str:
+    return "apply" if journal.header.purpose in ("plan", "apply") else "run"
+
+
+def _code(journal: Journal, stop: Stop, *, planning: bool) -> Exit:
+    """The exit code: the gravest of what the parts of the run call for (promise I7)."""
+    account = Account(journal)
+    codes = {Exit(code) for code in account.exits()}
+    stages = account.stages()
+    states = {state for stage in stages for state in stage.amounts}
+    if State.STALE in states and journal.header.purpose == "apply":
+        codes.add(Exit.STALE)
+    unfinished = any(stage.state in ("waiting", "open") for stage in stages) or states & set(OPEN)
+    if stop.code is not None and (unfinished or stop.code is not Exit.BUDGET):
+        codes.add(stop.code)
+    if not codes and not planning and any(stage.state != "done" for stage in stages):
+        codes.add(Exit.FAILED)
+    return gravest(*codes)
+
+
+@contextlib.asynccontextmanager
+async def contexts_of(
+    journal: Journal, manifest: Manifest, options: Options, tell: Listener
+) -> AsyncIterator[dict[str, Context]]:
+    """A context per pair; remotes are opened once each and closed at the end."""
+    account = Account(journal)
+    async with contextlib.AsyncExitStack() as stack:
+        hashes = stack.enter_context(contextlib.closing(Hashes(options.state / "hashes.db")))
+        remotes = Remotes(manifest, options.state, journal.header.id, stack)
+        contexts = {}
+        for pair in manifest.pairs:
+            source, destination = await remotes.at(pair.source), await remotes.at(pair.destination)
+            _check_proof(pair, source, destination)
+            algorithm = common_algorithm(source.can, destination.can)
+            tally = functools.partial(account.tally, pair.name)
+            contexts[pair.name] = Context(pair, source, destination, algorithm, hashes, tally, tell)
+        yield contexts
+
+
+def _check_proof(pair: Pair, source: Remote, destination: Remote) -> None:
+    try:
+        proof_of_change(pair.checksum.compare, source.can, destination.can)
+    except UsageError as error:
+        error.place = pair.place
+        raise
+
+
+async def _hook(manifest: Manifest, name: str, side: str) -> None:
+    job = manifest.job(name)
+    argv = job.before if side == "before" else job.after
+    await run_hook(argv, str(Path(manifest.file).absolute().parent) if manifest.file else "")
+
+
+def header_of(label: str, manifest: Manifest, purpose: str) -> Header:
+    """The first row of a new journal."""
+    return Header(
+        label,
+        manifest.name,
+        file_of(manifest),
+        manifest.canonical(),
+        manifest.digest,
+        __version__,
+        "planning",
+        purpose,
+        time.time(),
+    )
