@@ -13,14 +13,15 @@ CONNECT_S = 20.0
 
 
 class Exchange:
-    """Holds a place of the throttle until it is closed.
+    """One try; it holds a place of the throttle, if it was given one, until it is closed.
 
     complete: every byte of the request was handed over, so the service may have all of it.
     fault: what the body's own iterator raised. bearer: the `Authorization` that was sent.
     """
 
-    def __init__(self, request: Request, throttle: Throttle, ticket: int) -> None:
+    def __init__(self, request: Request, throttle: Throttle, ticket: int, *, place: bool = True) -> None:
         self.request = request
+        self._place = place
         self.ticket = ticket
         self.bearer = ""
         self.answer: Answer | None = None
@@ -68,7 +69,8 @@ class Exchange:
             if self.answer is not None:
                 await self.answer.close()
         finally:
-            self._throttle.leave()
+            if self._place:
+                self._throttle.leave()
 
     async def _send(self, stream: Stream, on_complete: Callable[[], None]) -> AsyncGenerator[bytes, None]:
         handed = 0

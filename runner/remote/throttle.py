@@ -5,6 +5,11 @@ import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+
+feeding: ContextVar[bool] = ContextVar("feeding", default=False)
+"""True while a request's body is drawn from its source. A request made to get that body needs no place of its
+own: its upload holds one, and uploads that waited for places which other uploads hold would wait for ever."""
 
 LEAST_PAUSE_S = 0.5
 MOST_PAUSE_S = 60.0
@@ -47,11 +52,14 @@ class Throttle:
         """How many requests may be under way at this moment."""
         return int(self._window)
 
-    async def enter(self) -> int:
-        """Wait until a request may be sent. Returns a ticket for `leave`, `well` and `slow_down`."""
-        if self._queue or self._busy >= self.window:
+    async def enter(self, *, place: bool = True) -> int:
+        """Wait until a request may be sent. Returns a ticket for `well` and `slow_down`.
+
+        place: it takes one of those that `concurrency` counts, until `leave`; see `feeding` for one that does not.
+        """
+        if place and (self._queue or self._busy >= self.window):
             await self._in_line()
-        else:
+        elif place:
             self._busy += 1
         try:
             while (wait := self._not_before - self._clock()) > 0:
@@ -59,7 +67,8 @@ class Throttle:
             if self._requests is not None:
                 await self._until(self._requests.reserve(self._clock(), 1))
         except BaseException:
-            self.leave()
+            if place:
+                self.leave()
             raise
         return self._storm
 

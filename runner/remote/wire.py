@@ -33,7 +33,7 @@ from runner.remote.http import (
     show_url,
 )
 from runner.remote.secrets import redact
-from runner.remote.throttle import Throttle
+from runner.remote.throttle import Throttle, feeding
 
 T = TypeVar("T")
 
@@ -155,8 +155,9 @@ class Wire:
     async def _open(self, request: Request) -> Exchange:
         renewed = False
         while True:
-            ticket = await self.throttle.enter()
-            exchange = Exchange(request, self.throttle, ticket)
+            place = not feeding.get()
+            ticket = await self.throttle.enter(place=place)
+            exchange = Exchange(request, self.throttle, ticket, place=place)
             try:
                 return await self._try(exchange)
             except TokenExpired as error:
@@ -192,6 +193,7 @@ class Wire:
         origin(exchange.request.url)
         failure: LinkFailure | None = None
         loop = asyncio.get_running_loop()
+        fed = feeding.set(True)
         try:
             async with asyncio.timeout(None) as deadline:
                 # The answer's headers have a deadline of their own once the service has the whole request:
@@ -206,6 +208,8 @@ class Wire:
         except Exception as error:
             if error is not exchange.fault:
                 raise
+        finally:
+            feeding.reset(fed)
         if exchange.fault is not None:
             raise _SourceFault(exchange.fault)
         if failure is not None:

@@ -178,3 +178,17 @@ def test_a_killed_move_loses_nothing_and_the_next_one_finishes_it(cloud: Machine
     assert cloud.acdrun("ls", "photos").out == ""
     with cloud.drive() as drive:
         assert len(drive.files()) == len(files) + len(FILES)
+
+
+def test_a_copy_within_one_remote_ends_however_few_requests_it_may_make_at_once(cloud: Machine) -> None:
+    remotes = cloud.home / "config" / "acdrun" / "remotes.yaml"
+    remotes.write_text("remotes: { cloud: { type: acd, server: embedded, limits: { concurrency: 1 } } }\n")
+    cloud.acdrun("copy", "photos", "cloud:first")
+
+    copied = cloud.acdrun("copy", "cloud:first", "cloud:second", "--max-duration", "60s")
+
+    assert copied.code == 0
+    with cloud.drive() as drive:
+        assert {path: md5 for path, md5 in drive.files().items() if path.startswith("second/")} == {
+            f"second/{name}": md5 for name, md5 in MD5.items()
+        }
