@@ -99,6 +99,8 @@ def tell(name: str, value: float, unit: str, good: bool, promise: str) -> bool:
 @contextmanager
 def serving(folder: Path | None) -> Iterator[Server]:
     """Run an emulator in a fresh folder and remove both afterwards."""
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bench-emulator-", dir=folder) as made:
         options = ["--dir", made, "--ready-json", "--issue-token", "--watch-stdin"]
         with subprocess.Popen(

@@ -10,7 +10,7 @@ from typing import Self
 
 from runner import __version__
 from runner.app.past import close_interrupted, file_of, runs_folder
-from runner.app.places import Remotes, scopes
+from runner.app.places import Remotes, scope, scopes
 from runner.app.plans import copied, plan_header, unapplied
 from runner.engine.interrupt import Stop
 from runner.engine.scheduler import Hooks, Scheduler
@@ -194,8 +194,24 @@ async def contexts_of(
             _check_proof(pair, source, destination)
             algorithm = common_algorithm(source.can, destination.can)
             tally = functools.partial(account.tally, pair.name)
-            contexts[pair.name] = Context(pair, source, destination, algorithm, hashes, tally, tell)
+            filled_by = _filled_by(pair, manifest) if journal.header.state == "planning" else ""
+            contexts[pair.name] = Context(
+                pair, source, destination, algorithm, hashes, tally, tell, filled_by
+            )
         yield contexts
+
+
+def _filled_by(pair: Pair, manifest: Manifest) -> str:
+    """What writes to the pair's source before it runs, in words; "" when nothing does that we know of."""
+    job = manifest.job(pair.job)
+    if job.before:
+        return f"the hook before {job.name!r}"
+    here, needed = scope(manifest, pair.source), list(job.needs)
+    for name in needed:  # grows
+        needed += [more for more in manifest.job(name).needs if more not in needed]
+        if any(scope(manifest, other.destination).overlaps(here) for other in manifest.job(name).pairs):
+            return f"job {name!r}"
+    return ""
 
 
 def _check_proof(pair: Pair, source: Remote, destination: Remote) -> None:

@@ -106,6 +106,12 @@ class Unreadable(AcdrunError):
     exit = Exit.INCOMPLETE
 
 
+class NotYet(AcdrunError):
+    """It will be there when what comes before it has run; a plan alone cannot know what it will be."""
+
+    exit = Exit.CONVERGED
+
+
 class Truncated(AcdrunError):
     """An answer ended before its declared end, or has no end that could be proven."""
 

@@ -61,6 +61,7 @@ class Context:
     source, destination: the two places, as views whose root is the pair's.
     algorithm: of the digests this pair is compared and proven by.
     tally: counts the plan as it stands in the journal.
+    filled_by: what writes to the source before this pair runs, in a plan, where that has not happened.
     """
 
     pair: Pair
@@ -70,6 +71,7 @@ class Context:
     hashes: "Hashes"
     tally: Callable[[], Tally]
     tell: Listener
+    filled_by: str = ""
 
 
 class Task:

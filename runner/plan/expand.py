@@ -292,7 +292,9 @@ class Expansion:
         exit_code = 1 if self._pair.unreadable == "fail" and side == "list source" else 3
         error = gap.error
         self.draft.problems.append(
-            ProblemRow(self._stages[side], gap.path, error.kind, error.message, max(exit_code, 1))
+            ProblemRow(
+                self._stages[side], gap.path, error.kind, error.message, exit_code if error.exit else 0
+            )
         )
 
     def _problem(self, path: str, error: Blocked, *, folder: bool) -> None:

@@ -17,8 +17,10 @@ class Guard(Task):
 
     async def run(self, op: Operation, ctx: Context) -> Outcome:
         """DONE when nothing speaks against the plan. Raises Refused with everything that does."""
-        objections = objections_to(ctx.tally(), ctx)
-        sentinel = ctx.pair.guard.source.sentinel
+        tally, sentinel = ctx.tally(), ctx.pair.guard.source.sentinel
+        if ctx.filled_by and tally.gaps:
+            return Outcome()  # a plan cannot judge a source that is not there yet; the run itself does
+        objections = objections_to(tally, ctx)
         if sentinel is not None:
             try:
                 await ctx.source.stat(sentinel)

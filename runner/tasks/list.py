@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Literal
 
-from runner.model.errors import AcdrunError, Blocked, NotFound, Refused
+from runner.model.errors import AcdrunError, Blocked, NotFound, NotYet, Refused
 from runner.model.events import Listed
 from runner.model.node import Folder, Gap, Node
 from runner.model.path import join
@@ -64,6 +64,10 @@ class Listing:
         except NotFound as error:
             if error.path not in (None, remote.prefix) and self.folders:
                 raise
+            if self.side == "source" and self._ctx.filled_by:
+                first = NotYet(f"not there yet: {self._ctx.filled_by} comes first")
+                yield self._account(Folder("", (), (Gap("", first),)))
+                return
             if self.side == "source":
                 raise Refused(
                     "the source does not exist",

@@ -11,9 +11,13 @@ from runner.model.path import show
 
 def run(argv: Sequence[str], output: Output) -> Exit:
     """Print size and path of every file, in the columns of rclone."""
-    parser = looking("ls", "List the files of a place with their sizes, all folders included.")
-    args = parser.parse_args(list(argv))
-    code = asyncio.run(_list(args.place, args.file, args.json, output))
+    return listing("ls", "List the files of a place with their sizes, all folders included.", argv, output)
+
+
+def listing(verb: str, does: str, argv: Sequence[str], output: Output, *, timed: bool = False) -> Exit:
+    """Print every file; timed: with the time between its size and its path."""
+    args = looking(verb, does).parse_args(list(argv))
+    code = asyncio.run(_list(args.place, args.file, args.json, output, timed=timed))
     if args.json:
         from runner.report.json import outcome_record
 
@@ -21,9 +25,10 @@ def run(argv: Sequence[str], output: Output) -> Exit:
     return code
 
 
-async def _list(place: str, file: str | None, json: bool, output: Output) -> Exit:
+async def _list(place: str, file: str | None, json: bool, output: Output, *, timed: bool) -> Exit:
     from runner.cli.files import Files
     from runner.cli.place import spot
+    from runner.cli.times import show_nanoseconds, time_ns
     from runner.report.json import node_record
 
     async with spot(place, file) as here:
@@ -32,5 +37,6 @@ async def _list(place: str, file: str | None, json: bool, output: Output) -> Exi
             if json:
                 output.record(node_record(path, node))
             else:
-                output.say(f"{node.size:>9} {show(path)}")
+                time = f" {show_nanoseconds(time_ns(node))}" if timed else ""
+                output.say(f"{node.size:>9}{time} {show(path)}")
     return files.code

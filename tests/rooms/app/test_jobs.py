@@ -245,3 +245,29 @@ def test_times_are_not_compared_where_a_place_keeps_none(world: World) -> None:
 
     assert caught.value.place == manifest.pairs[0].place
     assert world.files("dst") == {}
+
+
+def test_a_plan_waits_for_what_an_earlier_job_makes_and_the_run_then_takes_it(world: World) -> None:
+    world.write("src", {"a": "1", "b/c": "2"})
+    world.fields["far"] = {}
+    world.write("far", {"old": "0"})
+    first, second = World.ends("mirror", destination="dst:new"), World.ends("mirror", "dst:new", "far:")
+    manifest = world.manifest(
+        {"first": {"pairs": [first]}, "second": {"needs": ["first"], "pairs": [second]}}
+    )
+
+    planned, ended = world.plan(manifest), world.run(manifest)
+
+    assert (planned.code, planned.ops("upload")) == (0, ["a", "b/c"])
+    assert planned.ops("trash") == [], "of a source that is not there yet nothing is concluded"
+    assert (ended.code, world.files("far")) == (0, {"a": b"1", "b/c": b"2"})
+
+
+def test_a_plan_does_without_a_source_that_only_the_hook_makes(world: World) -> None:
+    job = {
+        "before": write_word(world.folder, "made"),
+        "pairs": [World.ends(source=str(world.folder / "later"))],
+    }
+
+    assert world.plan(world.manifest({"job": job})).code == 0
+    assert world.run(world.manifest({"job": job})).code == 4, "the hook did not make it, so the run refuses"
