@@ -65,7 +65,7 @@ class Listing:
             if error.path not in (None, remote.prefix) and self.folders:
                 raise
             if self.side == "source" and self._ctx.filled_by:
-                first = NotYet(f"not there yet: {self._ctx.filled_by} comes first")
+                first = NotYet(f"{self._ctx.filled_by} comes first")
                 yield self._account(Folder("", (), (Gap("", first),)))
                 return
             if self.side == "source":
