@@ -97,9 +97,14 @@ class Machine:
         )
 
     def acdrun(self, *args: str, **more: str) -> Said:
-        """Call the program and wait for it."""
+        """Call the program and wait for it; one that hangs is ended, and fails the test."""
         process = self.start(*args, **more)
-        out, err = process.communicate(timeout=120)
+        try:
+            out, err = process.communicate(timeout=90)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
         return Said(process.returncode, out, err)
 
     @contextmanager
