@@ -51,7 +51,18 @@ class Terminal:
 
     def press(self, keys: str) -> None:
         """Press keys; "\\x03" is Ctrl-C, "\\x04" Ctrl-D."""
+        if keys == "\x03":
+            self._wait_until_it_waits()
         os.write(self._master, keys.encode())
+
+    def _wait_until_it_waits(self) -> None:
+        """Python loses a signal that comes after `input` is entered and before it waits: nobody is that quick."""
+        deadline, calm = time.monotonic() + PATIENCE_S, 0
+        status = Path(f"/proc/{self.process.pid}/stat")
+        while calm < 10 and time.monotonic() < deadline:
+            time.sleep(0.02)
+            asleep = not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "S"
+            calm = calm + 1 if asleep else 0
 
     def answer(self, *pairs: tuple[str, str]) -> None:
         """For each pair: wait for the prompt, then type the answer."""
