@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+from runner.app.leases import leased
 from runner.backends import registry
 from runner.backends.local.config import LocalConfig
 from runner.manifest.manifest import Manifest
@@ -60,7 +61,10 @@ async def place(
         label = new_run()
         if writes:
             stack.enter_context(locked(state, [scope(manifest, location)], label))
-        yield await Remotes(manifest, state, label, stack).at(location)
+        remote = await Remotes(manifest, state, label, stack).at(location)
+        if writes:
+            await stack.enter_async_context(leased(manifest, [(location, remote)], state, label))
+        yield remote
 
 
 def scopes(manifest: Manifest) -> Iterator[Scope]:
@@ -77,7 +81,7 @@ def scope(manifest: Manifest, location: Location) -> Scope:
     if not remote:
         return Scope("local", str(Path(path).resolve()).lstrip("/"))
     config = manifest.remotes[remote]
-    place = config.model_dump(mode="json", exclude={"root", "limits", "auth"})
+    place = config.model_dump(mode="json", exclude={"root", "limits", "lock", "auth"})
     if place["type"] == "local":
         top = Path(manifest.file or "-").absolute().parent / Path(str(place["path"])).expanduser()
         return Scope("local", join(join(str(top.resolve()).lstrip("/"), config.root), path))

@@ -3,12 +3,13 @@
 import contextlib
 import functools
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from runner import __version__
+from runner.app.leases import leased
 from runner.app.past import close_interrupted, file_of, runs_folder
 from runner.app.places import Remotes, scope, scopes
 from runner.app.plans import copied, plan_header, unapplied
@@ -19,7 +20,7 @@ from runner.model.errors import AcdrunError, UsageError
 from runner.model.events import Event, Listener, Moved, Note, silent
 from runner.model.exits import Exit, gravest
 from runner.model.operation import OPEN, State
-from runner.model.pair import Pair
+from runner.model.pair import Location, Pair
 from runner.model.task import Context
 from runner.plan.decide import common_algorithm, proof_of_change
 from runner.plan.graph import StageGraph
@@ -145,9 +146,14 @@ async def _drain(journal: Journal, manifest: Manifest, options: Options, *, plan
     try:
         async with contexts_of(journal, manifest, options, tell) as contexts:
             hooks = Hooks(lambda job, side: _hook(manifest, job, side))
-            await Scheduler(
-                journal, contexts, hooks, stop, tell, planning=planning, transfers=options.transfers
-            ).run()
+            written = [] if planning else _written(contexts.values())
+            async with leased(
+                manifest, written, options.state, journal.header.id,
+                wait_s=options.wait_lock_s, waiting=lambda holder: tell(Note(f"waiting: {holder}")),
+            ):  # fmt: skip
+                await Scheduler(
+                    journal, contexts, hooks, stop, tell, planning=planning, transfers=options.transfers
+                ).run()
     except AcdrunError as error:
         journal.end(int(error.exit))  # it ended, and was not cut off
         raise
@@ -157,6 +163,13 @@ async def _drain(journal: Journal, manifest: Manifest, options: Options, *, plan
     elif stop.code is None:
         journal.mark("planned")  # one that was cut off shows a part of the truth, and is never applied
     return code
+
+
+def _written(contexts: Iterable[Context]) -> Iterator[tuple[Location, Remote]]:
+    for ctx in contexts:
+        yield ctx.pair.destination, ctx.destination
+        if ctx.pair.mode == "move":
+            yield ctx.pair.source, ctx.source
 
 
 def _purpose(journal: Journal) -> str:

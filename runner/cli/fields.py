@@ -75,7 +75,7 @@ def ask_fields(draft: Draft, keep: Keep, ask: Ask, needless: Callable[[Leaf], bo
             ask_field(draft, leaf, keep, ask)
     common = [leaf for leaf in asked if leaf.common]
     names = ", ".join(leaf.keys[-1] for leaf in common)
-    if common and ask.sure(f"\nSet limits ({names})?", default=False):
+    if common and ask.sure(f"\nSet more ({names})?", default=False):
         for leaf in common:
             ask_field(draft, leaf, keep, ask)
 

@@ -37,6 +37,9 @@ VERBS = {
     "login": Verb("set up", "REMOTE", "log in with a browser; the token is kept for later runs"),
     "authorize": Verb("set up", "TYPE", "log in for a machine that has no browser"),
     "remotes": Verb("set up", "[check NAME]", "your remotes and their log-ins; check a live one"),
+    "unlock": Verb(
+        "more", "REMOTE:", "who writes to a remote that hosts share; take a dead run's lease away"
+    ),
     "emulator": Verb("more", "--dir FOLDER", "serve an Amazon Cloud Drive from a folder"),
 }
 """Every verb of this version, in the order of the help."""

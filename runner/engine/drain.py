@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 
 from runner.engine.interrupt import Stop
-from runner.model.errors import AcdrunError, Exists, LoginNeeded, NoSpace, Stale, Unsynced
+from runner.model.errors import AcdrunError, Exists, Locked, LoginNeeded, NoSpace, Stale, Unsynced
 from runner.model.events import Finished, Listener, Problem
 from runner.model.operation import Operation, Outcome, State
 from runner.model.path import show
@@ -17,7 +17,7 @@ from runner.state.queue import BATCH_OPS, Queue
 FLUSH_S = 0.5
 """Longest time that the end of an operation stays unwritten while others go on."""
 
-_HOPELESS = (LoginNeeded, NoSpace, Unsynced)
+_HOPELESS = (LoginNeeded, Locked, NoSpace, Unsynced)
 """What stops a whole stage: the next operation would fail the same way, or could not be trusted."""
 
 

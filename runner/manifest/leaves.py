@@ -160,7 +160,7 @@ def _leaf(field: FieldInfo, keys: tuple[str, ...]) -> Leaf:
         else (),
         referred=referred,
         secret=referred and SECRET_KEY.fullmatch(keys[-1]) is not None,
-        common=keys[0] == "limits",
+        common=keys[0] in ("limits", "lock"),
     )
 
 

@@ -30,3 +30,8 @@ class RemoteConfig(BaseModel):
 
     root: str = Field(default="", description="Folder of the remote below which all paths are taken.")
     limits: Limits = Field(default=Limits(), description="How hard this remote may be driven.")
+    lock: Literal["local", "remote"] = Field(
+        default="local",
+        description="Who is kept out while a run writes here: other runs of this machine (`local`), or of every"
+        " machine (`remote`: a lease is kept at the remote, which is right where hosts share it).",
+    )

@@ -10,6 +10,7 @@ from runner.model.backend import Backend, Capabilities, Quota, Trashed
 from runner.model.checksum import Checksum, hasher
 from runner.model.content import Content
 from runner.model.errors import AcdrunError, Blocked, Changed, Exists, NotFound, Unreadable
+from runner.model.hidden import LEASES
 from runner.model.node import Folder, Node
 from runner.remote.close import closing
 from runner.remote.paced import Paced
@@ -27,6 +28,7 @@ class Remote:
     sees it. An error that leaves a verb names the remote and the path, counted from the backend's root.
     throttle: paces requests and bytes for a backend that does not do so itself; shared by all views.
     most: how much may go on at once, where the remote's `limits` say so; None leaves it to the backend's advice.
+    watches: asked before each write, by all views; one that objects raises.
     """
 
     def __init__(
@@ -37,12 +39,14 @@ class Remote:
         *,
         throttle: Throttle | None = None,
         most: int | None = None,
+        watches: list[Callable[[], None]] | None = None,
     ) -> None:
         self.name = name
         self.backend = backend
         self.prefix = prefix
         self.throttle = throttle
         self.most = most
+        self.watches = [] if watches is None else watches
 
     @property
     def can(self) -> Capabilities:
@@ -56,7 +60,12 @@ class Remote:
 
     def at(self, path: str) -> "Remote":
         """The same remote from the folder at `path` down; nothing is contacted."""
-        return Remote(self.name, self.backend, self._full(path), throttle=self.throttle, most=self.most)
+        return Remote(self.name, self.backend, self._full(path), throttle=self.throttle, most=self.most,
+                      watches=self.watches)  # fmt: skip
+
+    def unwatched(self) -> "Remote":
+        """The same remote from its root down, whose writes nobody is asked about."""
+        return Remote(self.name, self.backend, throttle=self.throttle, most=self.most)
 
     async def close(self) -> None:
         """Let go of the backend's connections and processes. Safe to call twice."""
@@ -69,7 +78,7 @@ class Remote:
         with _Placing(self.name, full):
             async with closing(self.backend.list(full)) as pages:
                 async for page in pages:
-                    yield page
+                    yield [node for node in page if node.name != LEASES]
 
     async def stat(self, path: str) -> Node:
         """The node as it is now. Raises NotFound."""
@@ -95,7 +104,7 @@ class Remote:
         A Changed is the source's and is passed on as it is.
         """
         full = self._full(path)
-        await self._request()
+        await self._request(writes=True)
         if self.throttle is not None:
             content = Paced(content, self.throttle.moved)
         with _Placing(self.name, full, storing=True):
@@ -104,7 +113,7 @@ class Remote:
     async def mkdir(self, path: str) -> Node:
         """Make the folder, whose parent must exist, unless it is there already."""
         full = self._full(path)
-        await self._request()
+        await self._request(writes=True)
         with _Placing(self.name, full):
             return await self.backend.mkdir(full)
 
@@ -115,7 +124,7 @@ class Remote:
             return await self._mkdirs(full)
 
     async def _mkdirs(self, full: str) -> Node:
-        await self._request()
+        await self._request(writes=True)
         try:
             return await self.backend.mkdir(full)
         except NotFound:
@@ -129,7 +138,7 @@ class Remote:
         full, goal = self._full(path), self._full(to)
         if not full or not goal:
             raise Blocked("the root of a remote cannot be moved", remote=self.name, path=full)
-        await self._request()
+        await self._request(writes=True)
         with _Placing(self.name, full, goal):
             return await self.backend.move(full, goal, expect=expect)
 
@@ -138,7 +147,7 @@ class Remote:
         full = self._full(path)
         if not path:
             raise Blocked("the root of a remote cannot be trashed", remote=self.name, path=full)
-        await self._request()
+        await self._request(writes=True)
         with _Placing(self.name, full):
             return await self.backend.trash(full, expect=expect)
 
@@ -148,7 +157,7 @@ class Remote:
         with _Placing(self.name, self.prefix):
             async with closing(self.backend.trashed(self.prefix)) as pages:
                 async for page in pages:
-                    yield [entry._replace(path=self._below(entry.path)) for entry in page]
+                    yield [entry._replace(path=self._below(entry.path)) for entry in page if not _ours(entry)]
 
     async def restore(self, ref: str, to: str | None = None) -> str:
         """Bring back what `trash` removed, to where it was or to the path `to`; return its path now.
@@ -158,7 +167,7 @@ class Remote:
         goal = None if to is None else self._full(to)
         if to == "":
             raise Blocked("nothing can take the place of the root", remote=self.name, path=self.prefix)
-        await self._request()
+        await self._request(writes=True)
         with _Placing(self.name, ref, goal):
             path = await self.backend.restore(ref, goal)
         return self._below(path) or path
@@ -211,10 +220,13 @@ class Remote:
         """
         return walk(self.list, admits, ahead or self.can.concurrency)
 
-    async def _request(self) -> None:
+    async def _request(self, *, writes: bool = False) -> None:
         if self.throttle is not None:
             await self.throttle.enter()
             self.throttle.leave()
+        if writes:
+            for watch in self.watches:
+                watch()
 
     def _below(self, full: str | None) -> str | None:
         if full is None or not self.prefix or not paths.within(full, self.prefix):
@@ -227,6 +239,10 @@ class Remote:
                 if fault := paths.fault(part):
                     raise Blocked(f"{fault} is no part of a path", remote=self.name, path=path)
         return paths.join(self.prefix, path)
+
+
+def _ours(entry: Trashed) -> bool:
+    return entry.path is not None and LEASES in paths.order(entry.path)
 
 
 class _Placing:
