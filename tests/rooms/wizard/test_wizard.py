@@ -82,6 +82,7 @@ def test_an_answer_the_model_does_not_take_is_asked_again_with_its_message(confi
         ("limits.requests_per_s", "-1"), ("limits.requests_per_s", "8"), ("limits.concurrency", "lots")
     )
     terminal.answer(("limits.concurrency", "4"), ("limits.bandwidth", "20"), ("limits.bandwidth", "20MiB/s"))
+    terminal.answer(("lock", "both"), ("lock", "remote"))
     terminal.answer(("y/n", "n"), ("token", TOKEN), ("y/e/d", "y"), (MENU, "q"))
 
     assert terminal.end() == 0
@@ -92,6 +93,7 @@ def test_an_answer_the_model_does_not_take_is_asked_again_with_its_message(confi
     assert "should be greater than 0" in terminal.screen
     assert "a rate needs a unit" in terminal.screen
     assert user_remotes(file)["cloud"].limits.requests_per_s == 8
+    assert user_remotes(file)["cloud"].lock == "remote"
 
 
 def test_a_secret_is_not_shown_and_not_in_the_file(config: Start, file: Path, keep: Keep) -> None:
