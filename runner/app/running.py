@@ -16,7 +16,7 @@ from runner.app.plans import copied, plan_header, unapplied
 from runner.engine.interrupt import Stop
 from runner.engine.scheduler import Hooks, Scheduler
 from runner.manifest.manifest import Manifest, from_canonical
-from runner.model.errors import AcdrunError, UsageError
+from runner.model.errors import AcdrunError, NoSpace, UsageError
 from runner.model.events import Event, Listener, Moved, Note, silent
 from runner.model.exits import Exit, gravest
 from runner.model.operation import OPEN, State
@@ -27,6 +27,7 @@ from runner.plan.graph import StageGraph
 from runner.remote.remote import Remote
 from runner.state.account import Account
 from runner.state.hashes import Hashes
+from runner.state.home import drop_ballast, load_ballast
 from runner.state.journal import Header, Journal, new_run
 from runner.state.locks import locked
 from runner.tasks.hook import run_hook
@@ -140,6 +141,7 @@ async def _drain(journal: Journal, manifest: Manifest, options: Options, *, plan
     if not journal.stages():
         graph = StageGraph(manifest.jobs, manifest.pairs, planning=planning)
         journal.add_stages(graph.stages, graph.bindings)
+    load_ballast(options.state)
     journal.mark("planning" if planning else "applying", purpose=None if planning else _purpose(journal))
     if options.signals:
         stop.listen()
@@ -155,6 +157,8 @@ async def _drain(journal: Journal, manifest: Manifest, options: Options, *, plan
                     journal, contexts, hooks, stop, tell, planning=planning, transfers=options.transfers
                 ).run()
     except AcdrunError as error:
+        if isinstance(error, NoSpace):
+            drop_ballast(options.state)
         journal.end(int(error.exit))  # it ended, and was not cut off
         raise
     code = _code(journal, stop, planning=planning)

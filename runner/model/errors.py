@@ -200,6 +200,10 @@ class StateError(AcdrunError):
     exit = Exit.USAGE
 
 
+class Spoilt(StateError):
+    """A file of the state directory is damaged, or was never one of ours."""
+
+
 class Problem(NamedTuple):
     """One thing wrong with a manifest.
 

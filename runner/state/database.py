@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Self
 
-from runner.model.errors import NoSpace, StateError
+from runner.model.errors import NoSpace, Spoilt, StateError
 
 _ROOM = 256 << 10  # bytes; less than this is no disk to keep a journal on
 APPLICATION = 0x61636472  # "acdr": `file` and a careless reader can tell whose file it is
@@ -44,7 +44,7 @@ class Database:
         (has,) = self._connection.execute("PRAGMA user_version").fetchone()
         empty = not self._connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
         if not empty and found != APPLICATION:
-            raise StateError(f"{str(self.path)!r} was not written by acdrun")
+            raise Spoilt(f"{str(self.path)!r} was not written by acdrun")
         if has > version:
             raise StateError(
                 f"{str(self.path)!r} was written by a newer acdrun (its format is {has}, ours {version})",
@@ -128,7 +128,7 @@ class Database:
         except sqlite3.DatabaseError as error:
             if getattr(error, "sqlite_errorname", "").startswith("SQLITE_CONSTRAINT"):
                 raise
-            raise StateError(
+            raise Spoilt(
                 f"{str(self.path)!r} is damaged: {error}", hint="move it away; no stored file depends on it"
             ) from error
 

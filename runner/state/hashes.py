@@ -1,10 +1,12 @@
 """The hash cache: what a generation's content was found to be."""
 
+import contextlib
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from runner.model.checksum import Checksum
+from runner.model.errors import Spoilt
 from runner.state.database import Database
 
 RACY_NS = 2_000_000_000
@@ -15,14 +17,43 @@ _BATCH = 500
 
 
 class Hashes:
-    """Checksums by (place, generation), written in batches; deleting the file only loses speed."""
+    """Checksums by (place, generation), written in batches; deleting the file only loses speed.
+
+    A file that is damaged is set aside and begun anew: a cache is no reason to keep a run from its work. One
+    that a newer version wrote is that version's, and raises StateError.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._database = Database(path, "hashes", 1, synchronous="NORMAL")
+        self._path = path
+        try:
+            self._database = self._open()
+        except Spoilt:
+            self._database = self._anew()
         self._fresh: dict[tuple[str, str], Checksum] = {}
+
+    def _open(self) -> Database:
+        return Database(self._path, "hashes", 1, synchronous="NORMAL")
+
+    def _anew(self) -> Database:
+        for end in ("", "-wal", "-shm"):
+            file = self._path.with_name(self._path.name + end)
+            with contextlib.suppress(FileNotFoundError):
+                file.replace(file.with_name(f"{self._path.name}.damaged{end}"))
+        return self._open()
 
     def known(self, place: str, generations: Sequence[str], algorithm: str) -> dict[str, Checksum]:
         """The checksums known for these generations, by generation."""
+        try:
+            return self._known(place, generations, algorithm)
+        except Spoilt:
+            self._renew()
+            return self._known(place, generations, algorithm)
+
+    def _renew(self) -> None:
+        self._database.close()
+        self._database = self._anew()
+
+    def _known(self, place: str, generations: Sequence[str], algorithm: str) -> dict[str, Checksum]:
         found: dict[str, Checksum] = {}
         for start in range(0, len(generations), _BATCH):
             some = generations[start : start + _BATCH]
@@ -54,8 +85,14 @@ class Hashes:
     def flush(self) -> None:
         """Write down what was learnt."""
         fresh, self._fresh = self._fresh, {}
-        if fresh:
-            self._write((place, generation, str(checksum)) for (place, generation), checksum in fresh.items())
+        rows = [(place, generation, str(checksum)) for (place, generation), checksum in fresh.items()]
+        if not rows:
+            return
+        try:
+            self._write(rows)
+        except Spoilt:
+            self._renew()
+            self._write(rows)
 
     def _write(self, rows: Iterable[tuple[str, str, str]]) -> None:
         day = int(time.time() // 86400)

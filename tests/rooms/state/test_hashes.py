@@ -53,3 +53,22 @@ def test_more_generations_than_one_query_holds_are_all_found(tmp_path: Path) -> 
 
     assert set(hashes.known("here", every, "md5")) == set(every)
     hashes.close()
+
+
+def test_a_cache_that_is_damaged_while_it_is_used_begins_anew(tmp_path: Path) -> None:
+    path = tmp_path / "hashes.db"
+    hashes = Hashes(path)
+    for number in range(3000):
+        hashes.learn("disk", f"g{number}", Checksum("md5", f"{number:032x}"), 0, 10**19)
+    hashes.close()
+    data = bytearray(path.read_bytes())
+    data[4096:] = bytes(byte ^ 0x5A for byte in data[4096:])
+    path.write_bytes(data)
+
+    hashes = Hashes(path)
+    assert hashes.known("disk", ["g1"], "md5") == {}
+    hashes.learn("disk", "g1", Checksum("md5", "1" * 32), 0, 10**19)
+    hashes.close()
+
+    assert set(Hashes(path).known("disk", ["g1"], "md5")) == {"g1"}
+    assert (tmp_path / "hashes.db.damaged").exists()
