@@ -37,7 +37,7 @@ async def read_pair(ctx: Context, stages: Mapping[str, int], journal: Journal) -
             closing(source.folders_in_order()) as here,
             closing(destination.folders_in_order()) as there,
         ):
-            async for ours, theirs in match(here, there):
+            async for ours, theirs in match(here, there, folded=ctx.destination.can.folds):
                 expansion.feed(ours, theirs)
                 if len(expansion.draft) >= BATCH_ROWS:
                     await _write(expansion, journal)

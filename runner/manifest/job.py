@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 
 from runner.manifest.location import REMOTE_NAME
 from runner.manifest.rules import Rule
+from runner.model.pair import Case
 from runner.model.policy import ChecksumPolicy, GuardPolicy, RetryPolicy
 
 
@@ -34,7 +35,6 @@ Guard = Annotated[
     Annotated[PolicyName, Tag("name")] | Annotated[GuardPolicy, Tag("policy")], Discriminator(_form)
 ]
 
-Case = Literal["refuse"]
 Links = Literal["skip", "block"]
 Unreadable = Literal["incomplete", "fail"]
 Mode = Literal["copy", "mirror"]
@@ -67,7 +67,8 @@ class Settings(_Part):
     )
     case: Case | None = Field(
         default=None,
-        description="Two names the destination cannot tell apart: `refuse` both, which is the default.",
+        description="Names that the destination cannot tell apart, such as `A` and `a`: `refuse` them (default), "
+        "or `rename`: one file keeps its name, each other is stored as `name~3fa2c1.ext`. Folders are refused.",
     )
     links: Links | None = Field(
         default=None,

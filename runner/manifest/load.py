@@ -11,7 +11,6 @@ from runner.manifest import checks, strict
 from runner.manifest.filter import RuleFilter
 from runner.manifest.findings import Findings
 from runner.manifest.job import (
-    Case,
     Defaults,
     JobModel,
     Links,
@@ -27,7 +26,7 @@ from runner.manifest.rules import Rule
 from runner.manifest.tree import Key, Keys, Spot, Tree, unwritten
 from runner.model.config import RemoteConfig
 from runner.model.errors import ManifestError, Place, Problem, UsageError
-from runner.model.pair import Location, Mode, Pair
+from runner.model.pair import Case, Location, Mode, Pair
 from runner.model.policy import ChecksumPolicy, GuardPolicy, RetryPolicy
 
 

@@ -11,12 +11,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from runner.backends import registry
 from runner.manifest.filter import RuleFilter
-from runner.manifest.job import Case, Links, Unreadable
+from runner.manifest.job import Links, Unreadable
 from runner.manifest.rules import Rule
 from runner.manifest.tree import Key, Keys
 from runner.model.config import RemoteConfig
 from runner.model.errors import Place, PlanStale, Problem
-from runner.model.pair import Location, Mode, Pair
+from runner.model.pair import Case, Location, Mode, Pair
 from runner.model.policy import ChecksumPolicy, GuardPolicy, RetryPolicy
 
 _RULES = TypeAdapter(tuple[Rule, ...])

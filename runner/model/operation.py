@@ -29,6 +29,7 @@ class Operation(NamedTuple):
     mtime_ns: of the source.
     ours, digest: of source and destination as far as they are known, "md5:...", in the pair's algorithm; else "".
     origin: where the node is now, when the operation moves it.
+    target: the path it has at the destination, when it cannot have its own there; else "".
     """
 
     id: int
@@ -42,6 +43,12 @@ class Operation(NamedTuple):
     ours: str = ""
     digest: str = ""
     origin: str = ""
+    target: str = ""
+
+    @property
+    def there(self) -> str:
+        """Its path at the destination."""
+        return self.target or self.path
 
 
 class Outcome(NamedTuple):

@@ -11,6 +11,10 @@ Mode = Literal["copy", "mirror", "move"]
 """copy removes nothing, mirror trashes what the source lost, move what the destination has got."""
 
 
+Case = Literal["refuse", "rename"]
+"""Files whose names the destination cannot tell apart: refuse them, or store all but one under aliases."""
+
+
 class Location(NamedTuple):
     """remote: the name of a remote, or "" for the local disk; path: below its root, absolute on the local disk."""
 
@@ -48,7 +52,7 @@ class Pair:
     checksum: ChecksumPolicy
     retry: RetryPolicy
     guard: GuardPolicy
-    case: Literal["refuse"]
+    case: Case
     links: Literal["skip", "block"]
     unreadable: Literal["incomplete", "fail"]
     place: Place

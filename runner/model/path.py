@@ -12,6 +12,11 @@ def order(path: str) -> tuple[str, ...]:
     return tuple(path.split("/")) if path else ()
 
 
+def folded_order(path: str) -> tuple[tuple[str, str], ...]:
+    """The key of path order where `fold` makes names equal: folders that fold alike come one after the other."""
+    return tuple((fold(part), part) for part in order(path))
+
+
 def join(folder: str, name: str) -> str:
     """The path of `name` in `folder`; either may be ""."""
     return f"{folder}/{name}" if folder and name else folder or name

@@ -85,7 +85,7 @@ def _files(ours: Folder | None, theirs: Folder | None, gaps: list[str]) -> Itera
 async def _one(
     path: str, pairing: Pairing, source: Remote, destination: Remote, algorithm: str, proof: Proof
 ) -> Compared:
-    ours, theirs = pairing
+    ours, theirs, _ = pairing
     if theirs is None or (ours is not None and theirs.kind == "other"):
         return Compared("+", path)
     if ours is None or ours.kind == "other":

@@ -2,17 +2,18 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from runner.model.checksum import Checksum
 from runner.model.errors import Blocked
 from runner.model.node import Folder, Gap, Node
-from runner.model.path import fold, join, name, show, within
+from runner.model.path import fold, join, name, within
 from runner.model.tally import Amount
 from runner.model.task import Context
 from runner.plan.decide import Verdict, common_algorithm, decide, facts, proof_of_change
-from runner.plan.match import Pairing, pair_names, twins
+from runner.plan.match import Pairing, pair_names
+from runner.plan.part import Part, taking_part
 from runner.state.journal import Draft, Journal, OpRow, ProblemRow
 
 __all__ = ["Expansion", "common_algorithm"]
@@ -49,8 +50,11 @@ class Expansion:
         self._compare = proof_of_change(ctx.pair.checksum.compare, ctx.source.can, ctx.destination.can)
         steps = ctx.source.can.mtime_ns, ctx.destination.can.mtime_ns
         self._step_ns = None if None in steps else max(step for step in steps if step is not None)
+        self._folds = ctx.destination.can.folds
         self._made: dict[str, int] = {}
-        self._extras: dict[str, _Extra] = {}
+        self._respelled: list[tuple[str, int]] = []
+        self._extras: dict[str, _Extra] = {}  # by the path as the destination spells it now
+        self._there = ""
         self._open: list[_Extra] = []
         self._skips: set[str] = set()
         self._skip: str | None = None
@@ -59,8 +63,13 @@ class Expansion:
         self.blocked = 0
 
     def feed(self, source: Folder | None, destination: Folder | None) -> None:
-        """Work on one folder: at least one side has it. Folders come in path order."""
-        path = source.path if source else destination.path if destination else ""
+        """Work on one folder: at least one side has it. Folders come in path order, in folded where names fold.
+
+        Paths of operations are spelled as the source does. A destination that folds is led by them to the same
+        nodes before its folders are respelled and after.
+        """
+        self._there = destination.path if destination else ""
+        path = source.path if source else self._spelled(self._there)
         self._leave(path)
         if self._skipped(path) or not self._decided(path, source, destination):
             return
@@ -69,17 +78,17 @@ class Expansion:
                 "mkdir", "", Node("", "folder"), None, "the destination does not exist yet"
             )
         folder = self._made.pop(path, None)
-        self._enter(path, destination)
-        ours, theirs = self._comparable(path, source, destination)
+        self._enter(destination)
+        ours, theirs, names = self._part(path, source, destination)
         unsure = []
-        for pairing in pair_names(ours, theirs, folds=self._ctx.destination.can.folds):
-            verdict = self._decide(pairing)
+        for pairing in pair_names(ours, theirs, folds=self._folds, aliases=names.aliases):
+            verdict = self._decide(pairing, names.free)
             if "hash" in verdict.tasks:
                 unsure.append(pairing)
             else:
                 self._act(path, folder, pairing, verdict)
         for pairing in self._remembered(unsure):
-            self._act(path, folder, pairing, self._decide(pairing))
+            self._act(path, folder, pairing, self._decide(pairing, names.free))
 
     def end(self) -> None:
         """Both listings are at their end."""
@@ -91,15 +100,20 @@ class Expansion:
         """
         if path == "" or (source and destination):
             return True
-        decided = path in (self._made if source else self._extras)
+        decided = path in self._made if source else self._there in self._extras
         if not decided:
-            self._skip = path
+            self._skip = self._key(path)
         return decided
 
-    def _decide(self, pairing: Pairing) -> Verdict:
-        verdict = decide(facts(*pairing, self._pair.mode, self._compare, self._step_ns))
-        if "upload" in verdict.tasks and pairing.source is not None:
-            return self._fits(pairing.source) or verdict
+    def _decide(self, pairing: Pairing, free: Collection[str]) -> Verdict:
+        source, destination, alias = pairing
+        if source is not None and alias:
+            source = source._replace(name=alias)
+        verdict = decide(facts(source, destination, self._pair.mode, self._compare, self._step_ns))
+        if "upload" in verdict.tasks and source is not None:
+            return self._fits(source) or verdict
+        if alias and verdict.sign == "=" and pairing.name in free:
+            return Verdict(">", "its own name is free again", ("move",))
         return verdict
 
     def _fits(self, node: Node) -> Verdict | None:
@@ -112,31 +126,15 @@ class Expansion:
             return Verdict("!", f"its name is longer than the {can.max_name} characters allowed there")
         return None
 
-    def _comparable(
-        self, path: str, source: Folder | None, destination: Folder | None
-    ) -> tuple[Sequence[Node], Sequence[Node]]:
-        """The nodes of both sides without what nothing may be concluded about."""
-        ours, theirs = source.nodes if source else (), destination.nodes if destination else ()
-        folds = self._ctx.destination.can.folds
-        gone = _not_lost(source, theirs, folds=folds) if source else set()
+    def _part(self, path: str, source: Folder | None, destination: Folder | None) -> Part:
+        """What can be compared; what cannot is written down."""
         for side, folder in (("list source", source), ("list destination", destination)):
             for gap in folder.gaps if folder else ():
                 self._gap(side, gap)
-                if gap.path == path:
-                    return (), ()
-                gone.add(name(gap.path))
-        if folds:
-            for this, other in twins(ours).items():
-                gone |= {node.name for node in (*ours, *theirs) if fold(node.name) == fold(this)}
-                self._problem(
-                    join(path, this),
-                    Blocked(f"the destination cannot tell it from {show(other)!r}"),
-                    folder=True,
-                )
-        if gone:
-            ours = [node for node in ours if node.name not in gone]
-            theirs = [node for node in theirs if node.name not in gone]
-        return ours, theirs
+        part = taking_part(source, destination, self._pair, path, folds=self._folds)
+        for this, why in part.names.refused.items():
+            self._problem(join(path, this), Blocked(why), folder=True)
+        return part
 
     def _remembered(self, pairings: Sequence[Pairing]) -> Sequence[Pairing]:
         """The same pairings with the checksums that the cache knows."""
@@ -144,30 +142,26 @@ class Expansion:
             return pairings
         ours = self._known(self._ctx.source.place, [p.source for p in pairings])
         theirs = self._known(self._ctx.destination.place, [p.destination for p in pairings])
-        return [Pairing(_with(p.source, ours), _with(p.destination, theirs)) for p in pairings]
+        return [Pairing(_with(p.source, ours), _with(p.destination, theirs), p.alias) for p in pairings]
 
     def _known(self, place: str, nodes: Sequence[Node | None]) -> dict[str, Checksum]:
         generations = [node.generation for node in nodes if node is not None and not self._digest(node)]
         return self._ctx.hashes.known(place, generations, self._ctx.algorithm) if generations else {}
 
     def _act(self, path: str, folder: int | None, pairing: Pairing, verdict: Verdict) -> None:
-        source, destination = pairing
+        source, destination, alias = pairing
         node = source or destination
         assert node is not None
+        where, target = join(path, node.name), join(path, alias) if alias else ""
+        if alias and "move" not in verdict.tasks:
+            self._count("aliased", node)
         if verdict.sign == "=":
             if node.kind == "file":
                 self._count(f"unchanged {self._proof(verdict)}", node)
                 if self._pair.mode == "move":
-                    self._row(
-                        "retire",
-                        self._path(join(path, node.name), None),
-                        node,
-                        0,
-                        verdict.reason,
-                        destination,
-                    )
+                    place = self._path(where, None)
+                    self._row("retire", place, node, 0, verdict.reason, destination, target=target)
             return
-        where = join(path, node.name)
         if verdict.sign == " ":
             self._count("left", node)
             if self._open:
@@ -179,27 +173,38 @@ class Expansion:
             self._trash(where, node, verdict.reason)
         elif "mkdir" in verdict.tasks:
             self._made[where] = self._op("mkdir", where, node, folder, verdict.reason)
+        elif "respell" in verdict.tasks and destination is not None:
+            self._respell(where, node, destination, verdict, join(path, destination.name))
         elif "move" in verdict.tasks and destination is not None:
             self._move(where, node, verdict, destination, join(path, destination.name))
         else:
-            self._upload(where, node, folder, verdict, destination)
+            self._upload(where, node, folder, verdict, destination, target)
 
     def _proof(self, verdict: Verdict) -> str:
         return self._ctx.algorithm if verdict.proof == "checksum" else verdict.proof
 
-    def _upload(self, path: str, node: Node, folder: int | None, verdict: Verdict, old: Node | None) -> None:
+    def _upload(
+        self, path: str, node: Node, folder: int | None, verdict: Verdict, old: Node | None, target: str
+    ) -> None:
         waits = int(folder is not None)
+        place = self._path(path, folder)
         if "hash" in verdict.tasks:
-            place = self._op("hash", path, node, folder, verdict.reason, old, bound=False)
+            self._row("hash", place, node, 0, verdict.reason, old, target=target)
             waits += 1
-        else:
-            place = self._path(path, folder)
-        self._row("upload", place, node, waits, verdict.reason, old)
+        self._row("upload", place, node, waits, verdict.reason, old, target=target)
         checksum = self._pair.checksum
         if checksum.verify == "readback" and _share(path) < checksum.sample:
-            self._row("verify", place, node, 1, "reading back is the pair's policy", old)
+            self._row("verify", place, node, 1, "reading back is the pair's policy", old, target=target)
         if self._pair.mode == "move":
-            self._row("retire", place, node, 0, "sent by this run")
+            self._row("retire", place, node, 0, "sent by this run", target=target)
+
+    def _respell(self, path: str, node: Node, old: Node, verdict: Verdict, origin: str) -> None:
+        """Folders are respelled from the top down; one waits for the nearest above it that is."""
+        while self._respelled and not within(path, self._respelled[-1][0]):
+            self._respelled.pop()
+        above = self._respelled[-1][1] if self._respelled else None
+        place = self._op("respell", path, node, above, verdict.reason, old, origin=origin)
+        self._respelled.append((path, place))
 
     def _move(self, path: str, node: Node, verdict: Verdict, old: Node, origin: str) -> None:
         place, unproven = self._path(path, None), "hash" in verdict.tasks
@@ -213,14 +218,20 @@ class Expansion:
         inside = self._open[-1] if self._open else None
         parent = inside.id if inside else None
         if node.kind == "folder":
-            self._extras[path] = _Extra(path, self._new_path(), parent, node.generation)
+            there = join(self._there, node.name)
+            self._extras[there] = _Extra(path, self._new_path(), parent, node.generation)
             return
         self._row("trash", self._path(path, parent), node, 0, reason, node)
         if inside:
             inside.children += 1
 
-    def _enter(self, path: str, destination: Folder | None) -> None:
-        extra = self._extras.pop(path, None)
+    def _spelled(self, there: str) -> str:
+        """The path of a folder that only the destination has, below others as the source spells them."""
+        extra = self._extras.get(there)
+        return extra.path if extra else there
+
+    def _enter(self, destination: Folder | None) -> None:
+        extra = self._extras.pop(destination.path, None) if destination is not None else None
         if extra is not None and destination is not None:
             extra.stays = bool(destination.excluded or destination.gaps)
             self._open.append(extra)
@@ -251,10 +262,9 @@ class Expansion:
         old: Node | None = None,
         *,
         origin: str = "",
-        bound: bool = True,
     ) -> int:
         place = self._path(path, folder)
-        self._row(task, place, node, int(bound and folder is not None), reason, old, origin)
+        self._row(task, place, node, int(folder is not None), reason, old, origin)
         return place
 
     def _path(self, path: str, folder: int | None) -> int:
@@ -271,13 +281,14 @@ class Expansion:
         reason: str,
         old: Node | None = None,
         origin: str = "",
+        target: str = "",
     ) -> None:
         seen = None if task == "trash" else node.generation
         self.draft.ops.append(
             OpRow(
                 self._stages[task], place, node.kind, node.size, waits, seen,
                 old.generation if old is not None else None, node.mtime_ns,
-                self._digest(None if task == "trash" else node), self._digest(old), origin, reason,
+                self._digest(None if task == "trash" else node), self._digest(old), origin, reason, target,
             )
         )  # fmt: skip
 
@@ -287,7 +298,7 @@ class Expansion:
         return str(checksum) if checksum is not None and checksum.algorithm == self._ctx.algorithm else ""
 
     def _gap(self, side: str, gap: Gap) -> None:
-        self._skips.add(gap.path)
+        self._skips.add(self._key(gap.path))
         self.blocked += isinstance(gap.error, Blocked)
         exit_code = 1 if self._pair.unreadable == "fail" and side == "list source" else 3
         error = gap.error
@@ -300,28 +311,24 @@ class Expansion:
     def _problem(self, path: str, error: Blocked, *, folder: bool) -> None:
         self.blocked += 1
         if folder:
-            self._skips.add(path)
+            self._skips.add(self._key(path))
         self.draft.problems.append(
             ProblemRow(self._stages["match"], path, error.kind, error.message, error.exit)
         )
 
     def _skipped(self, path: str) -> bool:
-        if self._skip is not None and within(path, self._skip):
+        """Is it, in any spelling, a folder that is left alone, or below one?"""
+        key = self._key(path)
+        if self._skip is not None and within(key, self._skip):
             return True
-        self._skip = path if path in self._skips else None
+        self._skip = key if key in self._skips else None
         return self._skip is not None
+
+    def _key(self, path: str) -> str:
+        return fold(path) if self._folds else path
 
     def _count(self, what: str, node: Node) -> None:
         self.counts[what] = self.counts[what].plus(int(node.kind == "file"), node.size)
-
-
-def _not_lost(source: Folder, theirs: Sequence[Node], *, folds: bool) -> set[str]:
-    """Names at the destination whose partner does not take part, so that nothing may be concluded about them."""
-    if not source.left_out:
-        return set()
-    form = fold if folds else str
-    names = set(map(form, source.left_out)) - {form(node.name) for node in source.nodes}
-    return {node.name for node in theirs if form(node.name) in names}
 
 
 def _with(node: Node | None, known: dict[str, Checksum]) -> Node | None:

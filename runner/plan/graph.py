@@ -11,7 +11,8 @@ from runner.model.stage import Binding, Stage
 from runner.tasks import NAMES, task
 
 PER_PAIR = tuple(name for name in NAMES if name not in ("hook", "accept"))
-_ENTRIES = ("list", "match", "hook", "mkdir", "move", "upload")  # all other tasks of a pair follow from these
+_ENTRIES = ("list", "match", "hook", "respell", "mkdir", "move", "upload")
+"""All other tasks of a pair follow from these."""
 
 
 class Job(Protocol):

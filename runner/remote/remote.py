@@ -213,12 +213,14 @@ class Remote:
         except NotFound as error:
             raise Unreadable("vanished after it was listed", remote=error.remote, path=error.path) from error
 
-    def walk(self, admits: Admits = everything, *, ahead: int | None = None) -> AsyncIterator[Folder]:
-        """List every folder in path order, the root first; see `walk.walk`.
+    def walk(
+        self, admits: Admits = everything, *, ahead: int | None = None, folded: bool = False
+    ) -> AsyncIterator[Folder]:
+        """List every folder in path order, or in folded path order, the root first; see `walk.walk`.
 
         ahead: folders listed at the same time; by default as many requests as suit the service.
         """
-        return walk(self.list, admits, ahead or self.can.concurrency)
+        return walk(self.list, admits, ahead or self.can.concurrency, folded=folded)
 
     async def _request(self, *, writes: bool = False) -> None:
         if self.throttle is not None:

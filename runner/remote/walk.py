@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 
 from runner.model import path as paths
 from runner.model.errors import AcdrunError, Blocked, LoginNeeded, NotFound, Unreadable
@@ -23,16 +24,17 @@ def everything(path: str, node: Node) -> bool:
     return True
 
 
-async def walk(list_: List, admits: Admits, ahead: int) -> AsyncIterator[Folder]:
+async def walk(list_: List, admits: Admits, ahead: int, *, folded: bool = False) -> AsyncIterator[Folder]:
     """Yield every folder in path order, its nodes sorted by name, whatever order their answers come in.
 
     admits: what it refuses is counted in its folder, and neither yielded nor entered.
     ahead: how many folders are listed at the same time.
+    folded: folders come in folded path order, so that one meets its like of another spelling; nodes do not.
     A folder that cannot be listed is yielded empty with a gap, and the walk goes on. A gap too is a name that
     no path can hold, and one that stands twice in a folder: nobody could say which of the two a path means.
     Raises NotFound for the root, LoginNeeded, and what is no AcdrunError.
     """
-    window = _Window(list_, admits, ahead)
+    window = _Window(list_, admits, ahead, paths.folded_order if folded else None)
     try:
         window.push([""])
         while (folder := await window.next()) is not None:
@@ -54,7 +56,10 @@ class _Pending:
 class _Window:
     """The folders still to be yielded, the next one last, and the listings that run ahead of it."""
 
-    def __init__(self, list_: List, admits: Admits, ahead: int) -> None:
+    def __init__(
+        self, list_: List, admits: Admits, ahead: int, order: Callable[[str], Any] | None = None
+    ) -> None:
+        self._order = order
         self._list = list_
         self._admits = admits
         self._ahead = max(1, ahead)
@@ -82,7 +87,8 @@ class _Window:
             self._stack.append(pending)  # so that `close` still finds its task
             raise
         self._held -= 1 + len(folder.nodes)
-        self.push([paths.join(folder.path, node.name) for node in folder.nodes if node.kind == "folder"])
+        below = [paths.join(folder.path, node.name) for node in folder.nodes if node.kind == "folder"]
+        self.push(sorted(below, key=self._order) if self._order else below)
         return folder
 
     async def close(self) -> None:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from runner.model.path import order, show, within
+from runner.model.path import name, order, show, within
 from runner.model.show import show_size
 from runner.model.tally import Amount
 from runner.report.amounts import amount, count
@@ -33,13 +33,26 @@ MOVED = Kind(">", "move", "moved", "move")
 TRASHED = Kind("-", "trash", "to the trash", "trash")
 LEAVING = Kind("-", "trash", "to the trash of the source, once each copy is proven", "retire")
 OTHER = Kind(" ", "", "", "")
+_KINDS = {"mkdir": NEW, "respell": MOVED, "move": MOVED, "trash": TRASHED, "retire": LEAVING}
 
 
 def kind_of(change: Change) -> Kind:
     """The kind an operation is of; OTHER for one that changes nothing by itself."""
     if change.task == "upload":
         return CHANGED if change.replaces else NEW
-    return {"mkdir": NEW, "move": MOVED, "trash": TRASHED, "retire": LEAVING}.get(change.task, OTHER)
+    return _KINDS.get(change.task, OTHER)
+
+
+def came_from(change: Change) -> str:
+    """Where a node that is moved is now, with an arrow to its new path; "" for any other."""
+    if not change.origin:
+        return ""
+    return f"{show(change.origin)}{'/' * (change.node == 'folder')} → "
+
+
+def stored_as(change: Change) -> str:
+    """What a file is called at the destination that cannot have its own name there; "" for any other."""
+    return f" (as {show(name(change.target))})" if change.target else ""
 
 
 def change_lines(numbers: PairSummary, account: Account, *, verbose: bool) -> Iterator[Line]:
@@ -48,7 +61,7 @@ def change_lines(numbers: PairSummary, account: Account, *, verbose: bool) -> It
         NEW: numbers.new, CHANGED: numbers.changed, MOVED: numbers.moved, TRASHED: numbers.trashed,
         LEAVING: numbers.leaving,
     }  # fmt: skip
-    folders = {NEW: numbers.new_folders, TRASHED: numbers.trashed_folders}
+    folders = {NEW: numbers.new_folders, MOVED: numbers.moved_folders, TRASHED: numbers.trashed_folders}
     some = [kind for kind in files if files[kind].number or folders.get(kind)]
     few = numbers.changes <= MOST_LINES
     told = _each(account.changes_of(numbers.pair.name), verbose=verbose) if few else {}
@@ -63,7 +76,7 @@ def change_lines(numbers: PairSummary, account: Account, *, verbose: bool) -> It
 
 
 def _each(changes: Iterable[Change], *, verbose: bool) -> dict[Kind, list[Line]]:
-    """Lines by kind; a folder is named by what is in it, unless nothing is."""
+    """Lines by kind; a folder that comes or goes is named by what is in it, unless nothing is."""
     every = sorted(changes, key=lambda change: order(change.path))
     files: dict[Kind, list[str]] = defaultdict(list)
     for change in every:
@@ -72,7 +85,8 @@ def _each(changes: Iterable[Change], *, verbose: bool) -> dict[Kind, list[Line]]
     told: dict[Kind, list[Line]] = {}
     for change in every:
         kind = kind_of(change)
-        if verbose or change.node == "file" or not any(within(file, change.path) for file in files[kind]):
+        whole = change.node == "file" or change.origin
+        if verbose or whole or not any(within(file, change.path) for file in files[kind]):
             told.setdefault(kind, []).append(_line(change, verbose=verbose))
     return told
 
@@ -82,7 +96,7 @@ def _line(change: Change, *, verbose: bool) -> Line:
     path = show(change.path) or "."
     if change.node == "folder":
         path += "/"
-    what = f"{show(change.origin)} → {path}" if change.origin else path
+    what = f"{came_from(change)}{path}{stored_as(change)}"
     size = f"  {show_size(change.size)}" if change.node == "file" else ""
     reason = f"  {change.reason}" if verbose or kind is CHANGED else ""
     return Line(f"  {kind.sign}   {what}{size}{reason}", kind.tone)

@@ -59,13 +59,15 @@ def pair_fields(numbers: PairSummary) -> Record:
         "listed": _each(numbers.listed), "unchanged": _each(numbers.unchanged), "new": _both(numbers.new),
         "changed": _both(numbers.changed), "moved": _both(numbers.moved), "trashed": _both(numbers.trashed),
         "leaving": _both(numbers.leaving),
-        "new_folders": numbers.new_folders, "trashed_folders": numbers.trashed_folders,
+        "new_folders": numbers.new_folders, "moved_folders": numbers.moved_folders,
+        "trashed_folders": numbers.trashed_folders,
         "done": {
             "sent": _each(numbers.sent), "read_back": numbers.read_back, "moved": _both(numbers.renamed),
             "trashed": _both(numbers.removed), "retired": _both(numbers.retired), "folders": numbers.made_folders,
+            "moved_folders": numbers.renamed_folders,
         },
         "undone": dict(numbers.undone), "blocked": numbers.blocked, "gaps": dict(numbers.gaps),
-        "left": numbers.left, "excluded": numbers.excluded, "links": numbers.links,
+        "left": numbers.left, "aliased": numbers.aliased, "excluded": numbers.excluded, "links": numbers.links,
         "guard": numbers.guard, "holds": numbers.holds,
     }  # fmt: skip
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from runner.model.exits import Exit
 from runner.model.path import show
 from runner.model.show import show_duration, show_size
-from runner.report.changes import kind_of
+from runner.report.changes import came_from, kind_of, stored_as
 from runner.report.line import Line
 from runner.report.plan import trouble_line
 from runner.state.account import Account, Change
@@ -52,9 +52,9 @@ def _end_line(header: Header) -> Line:
 
 def _change_line(change: Change, *, every: bool) -> Line:
     kind = kind_of(change)
-    origin = f"{show(change.origin)} → " if change.origin else ""
     path = show(change.path) + ("/" if change.node == "folder" else "")
-    parts = [f"{change.task:<6}", f"{change.state:<7}", origin + (path if path != "/" else "./")]
+    what = came_from(change) + (path if path != "/" else "./") + stored_as(change)
+    parts = [f"{change.task:<7}", f"{change.state:<7}", what]
     if change.node == "file":
         parts.append(show_size(change.size))
     parts.append(change.proof)

@@ -57,13 +57,13 @@ def total_line(summary: Summary) -> str:
     if not summary.changes and not blocked and not unreadable and not broken:
         return nothing_to_do(pairs)
     new, changed = total(p.new for p in pairs), total(p.changed for p in pairs)
-    moved = total(p.moved for p in pairs)
+    moved = sum(p.moved.number + p.moved_folders for p in pairs)
     trashed = total(p.trashed for p in pairs if "trash" not in p.holds)
     leaving = total(p.leaving for p in pairs)
     parts = [
         f"{new.number:,} new",
         f"{changed.number:,} changed",
-        f"{moved.number:,} moved" if moved.number else "",
+        f"{moved:,} moved" if moved else "",
         f"{trashed.number:,} trashed",
         f"{leaving.number:,} taken out of the source" if leaving.number else "",
         f"{blocked:,} blocked" if blocked else "",
@@ -159,6 +159,8 @@ def aside_lines(numbers: PairSummary) -> Iterator[Line]:
         parts.append(
             f"{numbers.links:,} {'link or special file' if one else 'links or special files'} skipped"
         )
+    if numbers.aliased:
+        parts.append(f"{count(numbers.aliased)} under an alias, for its name is another's there")
     if parts:
         yield Line("    " + "; ".join(parts), "dim")
 

@@ -23,6 +23,7 @@ class PairSummary:
     removed: those that are in the trash now; retired: those in the source's.
     undone: what did not happen, by why: pending, failed, stale, held, counted in operations; unsent: files
     among them that were to be sent.
+    aliased: files whose own name is a twin's at the destination.
     blocked: entries that cannot be kept in step; gaps: parts that could not be listed, by side.
     guard: "" when it has not spoken, else "ok" or its objections. holds: why stages were held or failed.
     """
@@ -36,8 +37,10 @@ class PairSummary:
     trashed: Amount = _NONE
     leaving: Amount = _NONE
     new_folders: int = 0
+    moved_folders: int = 0
     trashed_folders: int = 0
     made_folders: int = 0
+    renamed_folders: int = 0
     sent: dict[str, Amount] = field(default_factory=dict)
     renamed: Amount = _NONE
     removed: Amount = _NONE
@@ -48,6 +51,7 @@ class PairSummary:
     blocked: int = 0
     gaps: Counter[str] = field(default_factory=Counter)
     left: int = 0
+    aliased: int = 0
     excluded: int = 0
     links: int = 0
     guard: str = ""
@@ -58,7 +62,7 @@ class PairSummary:
         """Operations that the plan asks for."""
         files = self.new.number + self.changed.number + self.moved.number + self.trashed.number
         files += self.leaving.number
-        return files + self.new_folders + self.trashed_folders
+        return files + self.new_folders + self.moved_folders + self.trashed_folders
 
     @property
     def read(self) -> bool:
@@ -144,6 +148,8 @@ def _add_stage(numbers: PairSummary, stage: StageFigures, counts: dict[str, Amou
                 _plus(numbers.unchanged, proof, files)
             elif word == "left":
                 numbers.left = files.number
+            elif word == "aliased":
+                numbers.aliased = files.number
     if stage.task == "guard" and stage.state in ("done", "failed"):
         numbers.guard = "ok" if stage.state == "done" else stage.why
     elif stage.why:  # of a plan's own stages too: what holds them is known before they begin
@@ -177,6 +183,8 @@ def _add_planned(numbers: PairSummary, group: Group, files: Amount) -> None:
             numbers.changed = numbers.changed.plus(*files)
         case "upload", _:
             numbers.new = numbers.new.plus(*files)
+        case (("move" | "respell"), "folder"):
+            numbers.moved_folders += group.number
         case "move", _:
             numbers.moved = numbers.moved.plus(*files)
         case "trash", "folder":
@@ -193,6 +201,8 @@ def _add_done(numbers: PairSummary, group: Group, files: Amount) -> None:
     match group.task, group.node:
         case "upload", _:
             _plus(numbers.sent, group.proof, files)
+        case (("move" | "respell"), "folder"):
+            numbers.renamed_folders += group.number
         case "move", _:
             numbers.renamed = numbers.renamed.plus(*files)
         case "trash", "file":

@@ -88,13 +88,16 @@ def _done(numbers: PairSummary) -> Iterator[Line]:
         yield Line(f"  made {count(numbers.made_folders, 'folder')}", "add")
     if numbers.renamed.number:
         yield Line(f"  moved {amount(numbers.renamed)}", "move")
+    if numbers.renamed_folders:
+        yield Line(f"  moved {count(numbers.renamed_folders, 'folder')}", "move")
     if numbers.removed.number:
         yield Line(f"  trashed {amount(numbers.removed)}", "trash")
     for word, files in numbers.unchanged.items():
         yield Line(f"  unchanged {amount(files)}, {proof(word)}", "same")
     if numbers.retired.number:
         yield Line(f"  took {amount(numbers.retired)} out of the source; they are in its trash", "trash")
-    some = numbers.sent or numbers.made_folders or numbers.renamed.number or numbers.removed.number
+    some = numbers.sent or numbers.made_folders or numbers.removed.number
+    some = some or numbers.renamed.number or numbers.renamed_folders
     if numbers.read and not some and not numbers.unchanged and not numbers.changes:
         yield Line("  there are no files on the source side", "same")
 

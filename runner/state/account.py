@@ -38,6 +38,7 @@ class Change(NamedTuple):
     kind: str
     tries: int
     ref: str
+    target: str
 
 
 class Trouble(NamedTuple):
@@ -135,7 +136,7 @@ class Account:
         """Every operation, by stage and in the order it was planned."""
         query = (
             "SELECT pair, task, path.path, node, size, op.state, destination IS NOT NULL, origin, reason, proof, note,"
-            " kind, tries, ref FROM op JOIN stage ON stage.id = op.stage JOIN path ON path.id = op.path"
+            " kind, tries, ref, target FROM op JOIN stage ON stage.id = op.stage JOIN path ON path.id = op.path"
             " ORDER BY op.stage, op.id LIMIT ?"
         )
         for row in self._database.stream(query, -1 if most is None else most):
@@ -180,9 +181,10 @@ class Account:
         """Changes of one pair that a plan shows: those that were found unneeded are left out."""
         query = (
             "SELECT pair, task, path.path, node, size, op.state, destination IS NOT NULL, origin, reason,"
-            " proof, note, kind, tries, ref FROM op JOIN stage ON stage.id = op.stage"
+            " proof, note, kind, tries, ref, target FROM op JOIN stage ON stage.id = op.stage"
             " JOIN path ON path.id = op.path"
-            " WHERE pair = ? AND task IN ('mkdir', 'move', 'upload', 'trash', 'retire') AND op.state <> 'same'"
+            " WHERE pair = ? AND task IN ('respell', 'mkdir', 'move', 'upload', 'trash', 'retire')"
+            " AND op.state <> 'same'"
             " ORDER BY op.stage, op.id LIMIT ?"
         )
         for row in self._database.stream(query, pair, most):

@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 from runner.model.stage import Binding, Stage
 from runner.state.database import Database
 
-VERSION = 1
+VERSION = 2
 
 
 class Header(NamedTuple):
@@ -44,6 +44,7 @@ class OpRow(NamedTuple):
     digest: str
     origin: str
     reason: str
+    target: str = ""
 
 
 class ProblemRow(NamedTuple):
@@ -137,7 +138,7 @@ class Journal:
             connection.executemany("INSERT INTO path VALUES (?, ?, ?)", draft.paths)
             connection.executemany(
                 "INSERT INTO op (stage, path, node, size, waits, source, destination, mtime_ns, ours, digest, origin,"
-                " reason, state) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,'planned')",
+                " reason, target, state) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,'planned')",
                 draft.ops,
             )
             connection.executemany("INSERT INTO problem VALUES (?, ?, ?, ?, ?)", draft.problems)

@@ -11,7 +11,7 @@ from runner.state.journal import Journal
 
 _TAKE = """
 SELECT op.id, path.path, op.size, op.tries, op.again, op.source, op.destination, op.mtime_ns, op.ours,
-    op.digest, op.origin
+    op.digest, op.origin, op.target
 FROM op INDEXED BY op_ready CROSS JOIN path ON path.id = op.path
 WHERE op.stage = ? AND op.state = 'planned' AND op.waits = 0 AND op.tries <= ?
 ORDER BY op.tries, op.id LIMIT ?

@@ -10,6 +10,7 @@ NAMES = (
     "match",
     "hash",
     "guard",
+    "respell",
     "mkdir",
     "move",
     "upload",

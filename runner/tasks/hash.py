@@ -22,7 +22,7 @@ class Hash(Task):
 
         Before a move it is the other way round: only the same bytes may be renamed. Raises Blocked.
         """
-        where = op.origin or op.path
+        where = op.origin or op.there
         ours = await self._checksum(op.path, op.source, op.ours, op.mtime_ns, ctx.source, ctx)
         theirs = await self._checksum(where, op.destination, op.digest, None, ctx.destination, ctx)
         if not op.origin:

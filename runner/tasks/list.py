@@ -41,7 +41,7 @@ class Listing:
         self.failed = False
 
     async def folders_in_order(self) -> AsyncIterator[Folder]:
-        """Yield the folders with what takes part, in path order.
+        """Yield the folders with what takes part, in path order; in folded path order where the destination folds.
 
         A destination that does not exist yet is an empty one; a source that does not exist is refused.
         """
@@ -55,8 +55,9 @@ class Listing:
 
     async def _folders(self) -> AsyncIterator[Folder]:
         remote = self._ctx.source if self.side == "source" else self._ctx.destination
+        folded, admits = self._ctx.destination.can.folds, self._ctx.pair.filter.admits
         try:
-            async with closing(remote.walk(self._ctx.pair.filter.admits)) as folders:
+            async with closing(remote.walk(admits, folded=folded)) as folders:
                 async for folder in folders:
                     if folder.path == "" and not folder.nodes and folder.gaps and folder.gaps[0].path == "":
                         raise folder.gaps[0].error

@@ -1,7 +1,7 @@
 """Make a folder at the destination."""
 
 from runner.model.operation import Operation, Outcome
-from runner.model.task import All, Context, Parent, Task
+from runner.model.task import All, Context, Ended, Parent, Task
 
 
 class Mkdir(Task):
@@ -9,7 +9,7 @@ class Mkdir(Task):
 
     name = "mkdir"
     effect = "write"
-    after = (All("guard"), All("accept"), Parent("mkdir"))
+    after = (All("guard"), All("accept"), Parent("mkdir"), Ended("respell"))
 
     async def run(self, op: Operation, ctx: Context) -> Outcome:
         """DONE when the folder is there. The root of the pair is made with all that lies above it."""

@@ -3,7 +3,7 @@
 from runner.model.errors import Exists, NotFound, Stale
 from runner.model.operation import Operation, Outcome
 from runner.model.path import name
-from runner.model.task import All, Context, Each, Parent, Task
+from runner.model.task import All, Context, Each, Ended, Parent, Task
 
 
 class Move(Task):
@@ -11,18 +11,19 @@ class Move(Task):
 
     name = "move"
     effect = "write"
-    after = (All("guard"), All("accept"), Each("hash"), Parent("mkdir"))
+    after = (All("guard"), All("accept"), Each("hash"), Parent("mkdir"), Ended("respell"))
 
     async def run(self, op: Operation, ctx: Context) -> Outcome:
         """DONE when the node stands at its new path. A try whose answer was lost is looked up first."""
         try:
-            await ctx.destination.move(op.origin, op.path, expect=op.destination)
+            await ctx.destination.move(op.origin, op.there, expect=op.destination)
         except (NotFound, Stale, Exists):
             # Where case does not count, the old path leads to the moved node, which is another generation.
             if not op.again:
                 raise
-            there = await ctx.destination.stat(op.path)
-            if (there.name, there.kind, there.size) != (name(op.path), "file", op.size):
+            there = await ctx.destination.stat(op.there)
+            moved = there.generation == op.destination if there.kind == "folder" else there.size == op.size
+            if there.name != name(op.there) or not moved:
                 raise
             return Outcome(note="found complete")
         return Outcome()

@@ -22,6 +22,7 @@ class Retire(Task):
         All("match"),
         All("guard"),
         All("accept"),
+        All("respell"),
         All("mkdir"),
         All("move"),
         All("upload"),
@@ -41,13 +42,13 @@ class Retire(Task):
             return Outcome(note="was gone already")
 
     async def _prove(self, op: Operation, ctx: Context) -> None:
-        there = await ctx.destination.stat(op.path)
+        there = await ctx.destination.stat(op.there)
         if there.kind != "file" or (not op.origin and there.generation != op.destination):
             raise Stale("kept: its copy was changed after it was listed", path=op.path)
         if op.ours and op.ours == op.digest:
             return
         ours = await self._checksum(op.path, op.source, op.ours, ctx.source, ctx)
-        theirs = await self._checksum(op.path, there.generation, op.digest, ctx.destination, ctx)
+        theirs = await self._checksum(op.there, there.generation, op.digest, ctx.destination, ctx)
         if ours != theirs:
             raise Blocked("kept: its copy has the same size and time, and other content", path=op.path)
 

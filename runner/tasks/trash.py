@@ -17,6 +17,7 @@ class Trash(Task):
         All("list"),
         All("guard"),
         All("accept"),
+        All("respell"),
         All("mkdir"),
         All("move"),
         All("upload"),

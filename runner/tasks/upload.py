@@ -34,7 +34,7 @@ class Upload(Task):
         content = ctx.source.content(op.path, node, ctx.algorithm, progress=_told(ctx))
         began = time.time_ns()
         try:
-            stored = await ctx.destination.put(op.path, content, expect=op.destination)
+            stored = await ctx.destination.put(op.there, content, expect=op.destination)
         except (Exists, Stale):
             if await self._already_there(op, ctx):
                 return Outcome(proof=ctx.algorithm, note="found complete")
@@ -44,15 +44,15 @@ class Upload(Task):
 
     async def _already_there(self, op: Operation, ctx: Context) -> bool:
         try:
-            there = await ctx.destination.stat(op.path)
+            there = await ctx.destination.stat(op.there)
         except NotFound:
             return False
         if there.kind != "file" or there.size != op.size:
             return False
         ours = await ctx.source.checksum(op.path, ctx.algorithm, expect=op.source)
-        same = ours == await _checksum(op.path, there, ctx)
+        same = ours == await _checksum(op.there, there, ctx)
         if not same and op.again:
-            raise Damaged("what an earlier try stored is not what was sent", path=op.path)
+            raise Damaged("what an earlier try stored is not what was sent", path=op.there)
         return same
 
     async def _proof(self, op: Operation, stored: Node, sent: Checksum, ctx: Context) -> str:
@@ -60,8 +60,8 @@ class Upload(Task):
         verify = ctx.pair.checksum.verify
         if verify == "none" or (verify == "readback" and stored.checksum is None):
             return "size"  # as far as this task goes: reading back is the next one's work
-        if await _checksum(op.path, stored, ctx) != sent:
-            raise Damaged("what is stored is not what was sent", path=op.path)
+        if await _checksum(op.there, stored, ctx) != sent:
+            raise Damaged("what is stored is not what was sent", path=op.there)
         return ctx.algorithm
 
 

@@ -14,11 +14,11 @@ class Verify(Task):
 
     async def run(self, op: Operation, ctx: Context) -> Outcome:
         """DONE when both sides hold the same bytes. Raises Damaged."""
-        theirs = await ctx.destination.checksum(op.path, ctx.algorithm)
+        theirs = await ctx.destination.checksum(op.there, ctx.algorithm)
         known = ctx.hashes.known(ctx.source.place, [op.source or ""], ctx.algorithm)
         ours = known.get(op.source or "") or await ctx.source.checksum(
             op.path, ctx.algorithm, expect=op.source
         )
         if ours != theirs:
-            raise Damaged(f"reading back gave {theirs}, the source is {ours}", path=op.path)
+            raise Damaged(f"reading back gave {theirs}, the source is {ours}", path=op.there)
         return Outcome(proof="read back")

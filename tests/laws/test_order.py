@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from runner.model.errors import Disordered
 from runner.model.node import Folder, Node
-from runner.model.path import fold, order
-from runner.plan.match import Pairing, match, pair_names, twins
+from runner.model.path import fold, folded_order, order
+from runner.plan.alias import alias, told_apart
+from runner.plan.match import Pairing, match, pair_names
 
 from .trees import NAMES, flat, trees
 
@@ -24,11 +25,13 @@ async def stream(folders: Sequence[str]) -> AsyncIterator[Folder]:
         yield Folder(path, ())
 
 
-def matched(source: Sequence[str], destination: Sequence[str]) -> list[tuple[str | None, str | None]]:
+def matched(
+    source: Sequence[str], destination: Sequence[str], *, folded: bool = False
+) -> list[tuple[str | None, str | None]]:
     """The folders that were paired, by their paths."""
 
     async def gather() -> list[tuple[str | None, str | None]]:
-        pairs = match(stream(source), stream(destination))
+        pairs = match(stream(source), stream(destination), folded=folded)
         return [(ours and ours.path, theirs and theirs.path) async for ours, theirs in pairs]
 
     return asyncio.run(gather())
@@ -51,6 +54,38 @@ def test_match_is_a_join_of_dictionaries(source: set[str], destination: set[str]
     ]
 
     assert matched(sorted(source, key=order), sorted(destination, key=order)) == joined
+
+
+SPELLINGS = [{fold(name): name for name in listed} for listed in (NAMES, NAMES[::-1])]
+"""One spelling of each name for either side."""
+
+
+def spelled(listed: set[str], side: int) -> dict[str, str]:
+    """The paths in the side's spelling, by what they fold to, in folded path order."""
+    same = ("/".join(SPELLINGS[side][fold(part)] for part in order(path)) for path in listed)
+    return {fold(path): path for path in sorted(set(same), key=folded_order)}
+
+
+@given(st.sets(paths), st.sets(paths))
+@settings(deadline=None, max_examples=150)
+def test_where_names_fold_folders_meet_whose_paths_fold_alike(
+    source: set[str], destination: set[str]
+) -> None:
+    ours, theirs = spelled(source, 0), spelled(destination, 1)
+    joined = [(ours.get(path), theirs.get(path)) for path in sorted(ours.keys() | theirs.keys(), key=order)]
+
+    assert matched([*ours.values()], [*theirs.values()], folded=True) == joined
+
+
+@given(st.sets(paths), st.sets(paths))
+@settings(deadline=None, max_examples=150)
+def test_every_folder_is_seen_once_though_several_fold_alike(source: set[str], destination: set[str]) -> None:
+    found = matched(sorted(source, key=folded_order), sorted(destination, key=folded_order), folded=True)
+
+    assert sorted(ours for ours, _ in found if ours is not None) == sorted(source)
+    assert sorted(theirs for _, theirs in found if theirs is not None) == sorted(destination)
+    both = [(ours, theirs) for ours, theirs in found if ours is not None and theirs is not None]
+    assert all(fold(ours) == fold(theirs) for ours, theirs in both)
 
 
 @given(st.lists(paths, min_size=2, max_size=6), st.sets(paths), st.booleans())
@@ -92,7 +127,7 @@ def without_twins(listed: list[str]) -> list[str]:
 
 def named(pairing: Pairing) -> tuple[str, str]:
     """Both names."""
-    source, destination = pairing
+    source, destination, _ = pairing
     return source.name if source else "", destination.name if destination else ""
 
 
@@ -109,12 +144,34 @@ def test_names_pair_as_in_a_slow_join(source: list[str], destination: list[str],
     assert [pairing.name for pairing in pairings] == sorted(pairing.name for pairing in pairings)
 
 
+def files(listed: Sequence[str]) -> list[Node]:
+    """Files of these names."""
+    return [Node(name, "file") for name in listed]
+
+
 @given(names)
 @settings(deadline=None, max_examples=150)
-def test_twins_are_the_names_that_fold_like_another(listed: list[str]) -> None:
+def test_refused_are_the_names_that_fold_like_another(listed: list[str]) -> None:
     folded = [fold(name) for name in listed]
 
-    found = twins([Node(name, "file") for name in listed])
+    found = told_apart(files(listed), [], rename=False)
 
-    assert set(found) == {name for name in listed if folded.count(fold(name)) > 1}
-    assert all(fold(one) == fold(other) and one != other for one, other in found.items())
+    assert found.refused.keys() == {name for name in listed if folded.count(fold(name)) > 1}
+    assert not found.aliases
+
+
+@given(names, names, st.lists(st.sampled_from([*NAMES, "B", "\u00c9"]).map(alias), max_size=3, unique=True))
+@settings(deadline=None, max_examples=300)
+def test_aliases_tell_all_names_apart_and_stay_what_they_are(
+    source: list[str], destination: list[str], aliased: list[str]
+) -> None:
+    there = [*without_twins(destination), *aliased]
+
+    found = told_apart(files(source), files(there), rename=True)
+
+    called = {name: found.aliases.get(name, name) for name in source}
+    assert not found.refused
+    assert len(set(map(fold, called.values()))) == len(source)
+    left = {fold(name): name for name in there} | {fold(name): name for name in called.values()}
+    again = told_apart(files(source), files(list(left.values())), rename=True)
+    assert {**called, **again.aliases} == called

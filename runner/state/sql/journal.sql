@@ -41,7 +41,7 @@ CREATE TABLE edge (
 -- A path that some operation names; its folders are here too when they matter to an edge.
 CREATE TABLE path (
     id      INTEGER PRIMARY KEY,
-    parent  INTEGER,                     -- row of the folder above; NULL for the pair's root, or where no edge needs it
+    parent  INTEGER,                     -- row of a folder above that an edge leads from; NULL where none does
     path    TEXT NOT NULL                -- below the pair's root
 ) STRICT;
 CREATE INDEX path_parent ON path (parent) WHERE parent IS NOT NULL;
@@ -64,6 +64,7 @@ CREATE TABLE op (
     digest       TEXT NOT NULL DEFAULT '',  -- of the destination, "md5:...", when its listing showed one
     origin       TEXT NOT NULL DEFAULT '',  -- path the node comes from, for a move
     reason       TEXT NOT NULL,          -- the rule that asked for it
+    target       TEXT NOT NULL DEFAULT '',  -- path it has at the destination, where it cannot have its own there
     proof        TEXT NOT NULL DEFAULT '',
     ref          TEXT NOT NULL DEFAULT '',  -- what takes a trashed node back
     note         TEXT NOT NULL DEFAULT '',

@@ -199,17 +199,6 @@ def test_another_case_with_another_time_is_blocked_where_times_decide(world: Wor
     assert world.files("dst") == {"file": b"old"}
 
 
-def test_a_folder_in_another_case_is_blocked_and_left(world: World) -> None:
-    world.fields["dst"] = {"folds": True}
-    world.write("src", {"D/a": "1", "fine": "2"})
-    world.write("dst", {"d/b": "3"})
-
-    ended = world.run()
-
-    assert ended.code == 3
-    assert world.files("dst") == {"d/b": b"3", "fine": b"2"}
-
-
 def test_the_same_bytes_are_recognised_by_hashing_what_carries_no_checksum(world: World) -> None:
     world.fields["dst"] = {"algorithms": []}
     world.write("src", {"same": "1", "other": "new"})
