@@ -8,7 +8,9 @@ from typing import Literal, NamedTuple
 from runner.model.checksum import Checksum
 from runner.model.errors import AcdrunError
 from runner.model.node import Folder, Node
+from runner.model.pair import Case
 from runner.model.path import join, name, within
+from runner.plan.alias import Names, told_apart
 from runner.plan.decide import common_algorithm
 from runner.plan.match import Pairing, match, pair_names
 from runner.remote.close import closing
@@ -34,15 +36,19 @@ async def compare(
     *,
     admits: Callable[[str, Node], bool],
     proof: Proof = "checksum",
+    case: Case = "refuse",
 ) -> AsyncGenerator[Compared, None]:
     """Yield every file of either side, folder by folder in path order.
 
     proof: by `checksum` the listings' own are used, and a side whose listing has none is read; `reading` reads
         both sides; `size` reads nothing.
-    Names are compared exactly, also where a place takes "A" for "a". Folders are not compared. What lies below
-    a part that one side could not list is left out, for nothing can be said about it.
+    case: by `rename`, files of the source are also looked for under the alias that such a pair gives them where
+        the destination folds. Otherwise names are compared exactly, also where a place takes "A" for "a".
+    Folders are not compared. What lies below a part that one side could not list is left out, for nothing can be
+    said about it.
     """
     algorithm = common_algorithm(source.can, destination.can)
+    aliased = case == "rename" and destination.can.folds
     at_once = min(source.can.concurrency, destination.can.concurrency)
     gaps: list[str] = []
     async with (
@@ -60,21 +66,22 @@ async def compare(
                 yield Compared("!", gap.path, f"{gap.error.kind}: {gap.error.message}")
             if any(within(folder.path, gap) for gap in gaps):
                 continue
-            pairings = _files(ours, theirs, gaps)
+            pairings = _files(ours, theirs, gaps, aliased=aliased)
             while batch := list(islice(pairings, at_once)):
-                work = [
-                    _one(join(folder.path, p.name), p, source, destination, algorithm, proof) for p in batch
-                ]
+                work = [_one(folder.path, p, source, destination, algorithm, proof) for p in batch]
                 for compared in await asyncio.gather(*work):
                     yield compared
 
 
-def _files(ours: Folder | None, theirs: Folder | None, gaps: list[str]) -> Iterator[Pairing]:
+def _files(
+    ours: Folder | None, theirs: Folder | None, gaps: list[str], *, aliased: bool
+) -> Iterator[Pairing]:
     path = ours.path if ours else theirs.path if theirs else ""
     unknown = {name(gap) for gap in gaps if gap == join(path, name(gap))}
     left = [node for node in (ours.nodes if ours else ()) if node.name not in unknown]
     right = [node for node in (theirs.nodes if theirs else ()) if node.name not in unknown]
-    for pairing in pair_names(left, right, folds=False):
+    names = told_apart(left, right, rename=aliased) if aliased else Names.none()
+    for pairing in pair_names(left, right, folds=False, aliases=names.aliases):
         if "file" in (
             pairing.source and pairing.source.kind,
             pairing.destination and pairing.destination.kind,
@@ -83,9 +90,10 @@ def _files(ours: Folder | None, theirs: Folder | None, gaps: list[str]) -> Itera
 
 
 async def _one(
-    path: str, pairing: Pairing, source: Remote, destination: Remote, algorithm: str, proof: Proof
+    folder: str, pairing: Pairing, source: Remote, destination: Remote, algorithm: str, proof: Proof
 ) -> Compared:
     ours, theirs, _ = pairing
+    path = join(folder, pairing.name)
     if theirs is None or (ours is not None and theirs.kind == "other"):
         return Compared("+", path)
     if ours is None or ours.kind == "other":
@@ -98,7 +106,7 @@ async def _one(
         return Compared("=", path)
     try:
         one = await _checksum(source, path, ours, algorithm, proof)
-        other = await _checksum(destination, path, theirs, algorithm, proof)
+        other = await _checksum(destination, join(folder, theirs.name), theirs, algorithm, proof)
     except AcdrunError as error:
         return Compared("!", path, f"{error.kind}: {error.message}")
     return Compared("=", path) if one == other else Compared("*", path, f"{algorithm} differs")

@@ -121,11 +121,12 @@ def test_p_a_run_killed_at_any_commit_and_run_again_was_never_killed(
 @pytest.mark.torture
 @pytest.mark.parametrize("folds", [False, True])
 def test_p_an_applied_plan_killed_at_any_commit_and_applied_again_was_never_killed(folds: bool) -> None:
+    respelled, spelled = {"Case": "c", "F/G/in": "i"}, {"case": "c", "f/g/in": "i"}
     for number, after in deaths():
         with world() as here:
             here.fields = {"dst": {"folds": folds}}
-            source = {**SOURCE, "Case": "c"} if folds else SOURCE
-            destination = {**DESTINATION, "case": "c"} if folds else DESTINATION
+            source = {**SOURCE, **respelled} if folds else SOURCE
+            destination = {**DESTINATION, **spelled} if folds else DESTINATION
             fresh(here, source, destination)
             trial = Trial(here, "mirror")
             plan = here.plan(out=here.folder / "saved.plan").path

@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from runner.backends.contract.rule import children, read, refused, rule, write
+from runner.model.content import Content
 from runner.model.errors import Blocked, Exists, NotFound
 from runner.remote.remote import Remote
 
@@ -146,6 +147,47 @@ async def _twins(remote: Remote, first: str, second: str, *, refuse: bool | None
 async def case_twins_are_kept_apart_or_the_second_is_refused(remote: Remote) -> None:
     """As `can.folds` claims; neither is lost."""
     await _twins(remote, "Name", "name", refuse=remote.can.folds)
+
+
+@rule
+async def where_names_fold_every_spelling_of_a_path_leads_to_the_node(remote: Remote) -> None:
+    """To look, read, replace, make, rename and trash, also below a folder of another spelling; else to nothing."""
+    await remote.mkdirs("Folder/Below")
+    node = await write(remote, "Folder/Below/Name", b"content")
+    if not remote.can.folds:
+        with refused(NotFound):
+            await remote.stat("folder/below/name")
+        return
+
+    assert await remote.stat("folder/BELOW/name") == node
+    assert await read(remote, "folder/BELOW/name", expect=node.generation) == b"content"
+    assert set(await children(remote, "FOLDER/below")) == {"Name"}
+    assert (await remote.mkdir("folder/below")).name == "Below"
+    again = await remote.put("folder/below/NAME", Content.of(b"again"), expect=node.generation)
+    await write(remote, "folder/below/new", b"new")
+    moved = await remote.move("FOLDER/below/name", "folder/BELOW/Other", expect=again.generation)
+    await remote.trash("folder/below/NEW")
+
+    assert {name: node.generation for name, node in (await children(remote, "Folder/Below")).items()} == {
+        "Other": moved.generation
+    }
+
+
+@rule
+async def what_is_in_a_folder_stays_what_it_is_when_the_folder_is_renamed(remote: Remote) -> None:
+    """Same generations, so that what was planned for them still holds; the folder keeps its own too."""
+    if not remote.can.moves:
+        return
+    await remote.mkdirs("folder/below")
+    file = await write(remote, "folder/below/file", b"content")
+    folder = await remote.stat("folder")
+
+    moved = await remote.move("folder", "Folder", expect=folder.generation)
+
+    assert moved.generation == folder.generation
+    assert (await remote.stat("Folder/below/file")).generation == file.generation
+    assert await read(remote, "Folder/below/file", expect=file.generation) == b"content"
+    await remote.trash("Folder/below/file", expect=file.generation)
 
 
 @rule

@@ -1,12 +1,17 @@
 """Names that a destination cannot tell apart: twins get aliases where that is the policy, spellings are renamed."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from runner.model.errors import Denied
 from runner.model.exits import Exit
+from runner.model.pair import Case
 from runner.plan.alias import alias
+from runner.plan.compare import Proof, compare
+from runner.remote.remote import Remote
+from runner.remote.walk import everything
 from tests.lab.faulty import Fault
 from tests.lab.worlds import Ended, World
 
@@ -272,6 +277,23 @@ def test_a_saved_plan_with_a_renamed_folder_and_an_alias_is_applied(world: World
     assert applied.code == 0
     assert world.files("dst") == {"D/x": b"1", f"D/{alias('X')}": b"22", "D/y": b"3"}
     assert world.run(manifest).changes == []
+
+
+@pytest.mark.parametrize("proof", ["checksum", "reading", "size"])
+def test_a_comparison_finds_files_under_their_aliases_where_the_pair_gives_them(
+    world: World, proof: Proof
+) -> None:
+    world.write("src", {"d/A": "1", "d/a": "22", "d/b": "3"})
+    renaming(world)
+    world.write("src", {"d/b": "33"})
+
+    async def compared(case: Case) -> dict[str, str]:
+        places = (Remote(name, world.memory(name)) for name in ("src", "dst"))
+        found = compare(*places, admits=everything, proof=proof, case=case)
+        return {one.path: one.sign async for one in found}
+
+    assert asyncio.run(compared("rename")) == {"d/A": "=", "d/a": "=", "d/b": "*"}
+    assert asyncio.run(compared("refuse")) == {"d/A": "=", "d/a": "+", f"d/{alias('a')}": "-", "d/b": "*"}
 
 
 def test_where_case_counts_nothing_is_renamed_and_nobody_needs_an_alias(world: World) -> None:
