@@ -2,6 +2,19 @@
 
 from runner.app.past import find_run, history
 from runner.app.places import Remotes, place
+from runner.app.plans import Saved, opened
 from runner.app.running import Options, Result, apply, plan, run
 
-__all__ = ["Options", "Remotes", "Result", "apply", "find_run", "history", "place", "plan", "run"]
+__all__ = [
+    "Options",
+    "Remotes",
+    "Result",
+    "Saved",
+    "apply",
+    "find_run",
+    "history",
+    "opened",
+    "place",
+    "plan",
+    "run",
+]

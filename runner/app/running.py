@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Self
 
 from runner import __version__
+from runner.app.applying import unapplied, weak_operations, writes
 from runner.app.leases import leased
 from runner.app.past import close_interrupted, file_of, runs_folder
 from runner.app.places import Remotes, scope, scopes
-from runner.app.plans import copied, plan_header, unapplied
+from runner.app.plans import opened, trusted
+from runner.app.saving import room_for, save, sealing_key, validity
 from runner.engine.interrupt import Stop
 from runner.engine.scheduler import Hooks, Scheduler
 from runner.manifest.manifest import Manifest, from_canonical
@@ -28,7 +30,7 @@ from runner.remote.remote import Remote
 from runner.state.account import Account
 from runner.state.hashes import Hashes
 from runner.state.home import drop_ballast, load_ballast
-from runner.state.journal import Header, Journal, new_run
+from runner.state.journal import Header, Journal, Validity, new_run
 from runner.state.locks import locked
 from runner.tasks.hook import run_hook
 
@@ -53,11 +55,15 @@ class Options:
 
 @dataclass(slots=True)
 class Result:
-    """How a plan or run ended, and its journal, which stays open inside `with`."""
+    """How a plan or run ended, and its journal, which stays open inside `with`.
+
+    keep: the journal stays afterwards; saved: where the plan was saved, sealed.
+    """
 
     path: Path
     code: Exit
     keep: bool = True
+    saved: Path | None = None
     journal: Journal = field(init=False, repr=False)
 
     def __enter__(self) -> Self:
@@ -88,36 +94,47 @@ async def run(manifest: Manifest, options: Options) -> Result:
 async def plan(manifest: Manifest, options: Options, out: Path | None = None) -> Result:
     """Do all of a run that reads, and stop before its first write.
 
-    out: where to save the plan; it must not exist. Without it the plan is gone with its `Result`.
+    out: where to save the plan; it must not exist. One that was cut off shows a part of the truth, and is
+    not saved. Otherwise the plan is gone with its `Result`.
     """
     label = new_run()
-    path = out or options.state / "plans" / f"{label}.journal"
-    if path.exists():
-        raise UsageError(
-            f"{str(path)!r} exists", hint="a plan is never overwritten; remove it, or choose another name"
-        )
+    path = options.state / "plans" / f"{label}.journal"
+    header, limit, key = header_of(label, manifest, "plan"), None, None
+    if out is not None:
+        room_for(out)
+        key, limit = sealing_key(manifest, options.state), validity(manifest, options.state, header.created)
     try:
-        with contextlib.closing(Journal.create(path, header_of(label, manifest, "plan"))) as journal:
-            code = await _drain(journal, manifest, options, planning=True)
+        with contextlib.closing(Journal.create(path, header)) as journal:
+            code = await _drain(journal, manifest, options, planning=True, limit=limit)
+            whole = journal.header.state == "planned"
+        if out is None or key is None or not whole:
+            return Result(path, code, keep=False)
+        save(path, key, out)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
-    return Result(path, code, keep=out is not None)
+    return Result(path, code, keep=False, saved=out)
 
 
-async def apply(path: Path, options: Options) -> Result:
+async def apply(
+    path: Path, options: Options, manifest: Manifest | None = None, *, accept_unsigned: bool = False
+) -> Result:
     """Carry out a saved plan exactly, or what an earlier try has left of it.
 
-    Raises PlanStale when it is not a plan, too old, applied already, or its manifest has changed.
+    manifest: the user's own, which the plan must have been made from; its `plan.key` is known then.
+    accept_unsigned: take a plan whose seal cannot be checked here; never one whose seal is wrong.
+    Raises PlanStale, before anything is changed, when it is not a plan, edited, foreign, too old, applied
+    already, or no longer true.
     """
-    with copied(path, options.state) as copy:
-        header = plan_header(copy, path)
-        manifest = from_canonical(header.manifest)
+    with opened(path, options.state, manifest) as saved:
+        if doubt := trusted(saved, manifest, accept_unsigned=accept_unsigned):
+            options.tell(Note(f"warning: {doubt}"))
+        planned = from_canonical(saved.header.manifest)
         with (
-            _locked(manifest, options, header.id),
-            contextlib.closing(unapplied(copy, header, manifest, options.state)) as journal,
+            _locked(planned, options, saved.header.id),
+            contextlib.closing(unapplied(saved, planned, options.state, manifest)) as journal,
         ):
-            return Result(journal.database.path, await _drain(journal, manifest, options, planning=False))
+            return Result(journal.database.path, await _drain(journal, planned, options, planning=False))
 
 
 @contextlib.contextmanager
@@ -130,17 +147,21 @@ def _locked(manifest: Manifest, options: Options, label: str) -> Iterator[None]:
         yield
 
 
-async def _drain(journal: Journal, manifest: Manifest, options: Options, *, planning: bool) -> Exit:
+async def _drain(
+    journal: Journal, manifest: Manifest, options: Options, *, planning: bool, limit: Validity | None = None
+) -> Exit:
     stop = Stop(options.tell, deadline_s=options.deadline_s, most_bytes=options.most_bytes)
+    if not journal.stages():
+        graph = StageGraph(manifest.jobs, manifest.pairs, planning=planning)
+        journal.add_stages(graph.stages, graph.bindings)
+    writing = writes(journal, manifest, options.state)
 
     def tell(event: Event) -> None:
         if isinstance(event, Moved):
             stop.sent(event.size)
+        writing(event)
         options.tell(event)
 
-    if not journal.stages():
-        graph = StageGraph(manifest.jobs, manifest.pairs, planning=planning)
-        journal.add_stages(graph.stages, graph.bindings)
     load_ballast(options.state)
     journal.mark("planning" if planning else "applying", purpose=None if planning else _purpose(journal))
     if options.signals:
@@ -156,6 +177,8 @@ async def _drain(journal: Journal, manifest: Manifest, options: Options, *, plan
                 await Scheduler(
                     journal, contexts, hooks, stop, tell, planning=planning, transfers=options.transfers
                 ).run()
+            if limit is not None:
+                journal.limit(limit._replace(weak=weak_operations(journal, contexts)))
     except AcdrunError as error:
         if isinstance(error, NoSpace):
             drop_ballast(options.state)

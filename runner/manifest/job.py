@@ -3,14 +3,17 @@
 The descriptions become the JSON Schema, the wizard's prompts and the reference page.
 """
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from runner.manifest.location import REMOTE_NAME
 from runner.manifest.rules import Rule
 from runner.model.pair import Case
 from runner.model.policy import ChecksumPolicy, GuardPolicy, RetryPolicy
+from runner.model.secret import Reference
+from runner.model.units import Duration
 
 
 class _Part(BaseModel):
@@ -130,6 +133,30 @@ class JobModel(_Part):
         return self
 
 
+class PlanModel(_Part):
+    """What holds for saved plans of this manifest."""
+
+    key: Reference | None = Field(
+        default=None,
+        description="Seals saved plans with this secret, for plans that are applied on another machine; at "
+        "least 16 characters. `apply -f FILE` takes it from the manifest there; an environment variable "
+        "whose name ends in `PLAN_KEY` is found without. By default a plan is sealed with a key that never "
+        "leaves the state directory.",
+        examples=[{"env": "ACDRUN_PLAN_KEY"}],
+    )
+    expires: Duration = Field(
+        default=timedelta(hours=24),
+        description="How long a saved plan may be applied, such as `2h`, counted from when it was begun.",
+    )
+
+    @field_validator("expires")
+    @classmethod
+    def _lasts(cls, value: timedelta) -> timedelta:
+        if not value:
+            raise ValueError("a plan that expires at once can never be applied")
+        return value
+
+
 class ManifestModel(_Part):
     """A manifest of acdrun: which remotes exist, which pairs to keep in step, and by what policy."""
 
@@ -143,6 +170,7 @@ class ManifestModel(_Part):
     defaults: Defaults = Field(
         default=Defaults(), description="What holds for every pair that does not say it."
     )
+    plan: PlanModel = Field(default=PlanModel(), description="What holds for saved plans.")
     jobs: dict[Name, JobModel] = Field(min_length=1, description="What to do, by name.")
 
 

@@ -23,6 +23,7 @@ from runner.manifest.manifest import Job, Manifest, pair_name
 from runner.manifest.problems import check
 from runner.manifest.remotes import Own, declared
 from runner.manifest.rules import Rule
+from runner.manifest.saving import saving
 from runner.manifest.tree import Key, Keys, Spot, Tree, unwritten
 from runner.model.config import RemoteConfig
 from runner.model.errors import ManifestError, Place, Problem, UsageError
@@ -130,6 +131,7 @@ def _manifest(tree: Tree, folder: Path, remotes_file: Path | None) -> Manifest:
     checks.policies(tree)
     order = checks.needs(tree)
     checks.overlaps(tree, places, remotes)
+    plan = saving(tree, model, here)
     if problems := tree.findings.problems() + own.problems():
         raise ManifestError(problems)
     if model is None:
@@ -142,6 +144,7 @@ def _manifest(tree: Tree, folder: Path, remotes_file: Path | None) -> Manifest:
         remotes=remotes,
         places=_positions(tree.spot),
         warnings=tuple(_warnings(tree, jobs)),
+        plan=plan,
     )
 
 

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from runner.backends import registry
 from runner.manifest.filter import RuleFilter
-from runner.manifest.job import Links, Unreadable
+from runner.manifest.job import Links, PlanModel, Unreadable
 from runner.manifest.rules import Rule
 from runner.manifest.tree import Key, Keys
 from runner.model.config import RemoteConfig
@@ -44,6 +44,7 @@ class Manifest:
     file: its name as given, for messages. jobs: each after those it needs. remotes: all that are declared
     or used, by name. places: position (line, column) of what messages may point at, by keys such as
     ("jobs", "photos", "pairs", 0). warnings: what is allowed and yet surely not meant.
+    plan: what holds for saved plans.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Manifest:
     remotes: dict[str, RemoteConfig]
     places: Mapping[Keys, tuple[int, int]] = field(default_factory=dict, repr=False)
     warnings: tuple[Problem, ...] = ()
+    plan: PlanModel = field(default_factory=PlanModel)
 
     @property
     def pairs(self) -> tuple[Pair, ...]:
@@ -85,6 +87,7 @@ class Manifest:
             "version": 1,
             "name": self.name,
             "remotes": {name: config.model_dump(mode="json") for name, config in self.remotes.items()},
+            "plan": self.plan.model_dump(mode="json"),
             "jobs": [
                 {
                     "name": job.name,
@@ -113,11 +116,12 @@ def from_canonical(text: str) -> Manifest:
         remotes = {name: _remote(fields) for name, fields in effective["remotes"].items()}
         bare = Manifest(effective["name"], file, (), remotes, places)
         jobs = tuple(_job(fields, bare) for fields in effective["jobs"])
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
+        plan = PlanModel.model_validate_json(json.dumps(effective["plan"]))
+    except (ValueError, KeyError, TypeError, ValidationError, RecursionError) as error:
         raise PlanStale(
             "the manifest inside the plan cannot be read", hint="it was made by another version; plan again"
         ) from error
-    return Manifest(bare.name, file, jobs, remotes, places)
+    return Manifest(bare.name, file, jobs, remotes, places, plan=plan)
 
 
 def _stable(value: Any) -> str:

@@ -12,6 +12,7 @@ _SECTIONS = {
     "PairModel": "A pair",
     "Defaults": "`defaults`",
     "Policies": "`policies`",
+    "PlanModel": "`plan`",
     "ChecksumPolicy": "A checksum policy",
     "RetryPolicy": "A retry policy",
     "GuardPolicy": "A guard policy",

@@ -3,6 +3,7 @@
 It imports nothing heavy, for progress and help use it.
 """
 
+import time
 from datetime import timedelta
 from decimal import Decimal
 
@@ -46,6 +47,14 @@ def show_duration(duration: timedelta | float) -> str:
     if minutes:
         return f"{minutes}m{seconds % 60:02}s" if seconds % 60 else f"{minutes}m"
     return f"{seconds}s"
+
+
+def show_moment(when: float) -> str:
+    """Seconds since 1970 as a time that is the same on every machine: "2026-11-22 19:32:33 UTC"."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(when))
+    except (OverflowError, ValueError, OSError):
+        return f"{when} s after 1970"
 
 
 def show_percent(ratio: float) -> str:

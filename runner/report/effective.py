@@ -48,6 +48,10 @@ def effective_text(manifest: Manifest) -> str:
         for name, fields in whole["remotes"].items():
             for key in fields:
                 notes["remotes", name, key] = _origin(manifest, ("remotes", name, key))
+    whole["plan"] = _given(effective["plan"])
+    for key in whole["plan"]:
+        at = manifest.places.get(("plan", key))
+        notes["plan", key] = f"line {at[0]}" if at else "default"
     whole["jobs"] = {job["name"]: _job(job) for job in effective["jobs"]}
     for job in manifest.jobs:
         for number in range(len(job.pairs)):

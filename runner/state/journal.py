@@ -29,6 +29,15 @@ class Header(NamedTuple):
     exit: int | None = None
 
 
+class Validity(NamedTuple):
+    """How long a saved plan may be applied, and what it continues; see the table `validity`."""
+
+    expires: float
+    lineage: str
+    serial: int
+    weak: int
+
+
 class OpRow(NamedTuple):
     """A planned operation on its way into the table `op`."""
 
@@ -96,6 +105,18 @@ class Journal:
     def header(self) -> Header:
         """The run as it stands now."""
         return Header(*self.database.rows("SELECT * FROM run")[0])  # type: ignore[arg-type]
+
+    @property
+    def validity(self) -> Validity | None:
+        """How long the plan may be applied; None for a run, and for a plan that was not saved."""
+        rows = self.database.rows("SELECT expires, lineage, serial, weak FROM validity")
+        return Validity(*rows[0]) if len(rows) == 1 else None  # type: ignore[arg-type]
+
+    def limit(self, validity: Validity) -> None:
+        """Write down how long the plan may be applied."""
+        with self.database.transaction() as connection:
+            connection.execute("DELETE FROM validity")
+            connection.execute("INSERT INTO validity VALUES (?, ?, ?, ?)", validity)
 
     def mark(self, state: str, *, purpose: str | None = None) -> None:
         """Move the run to its next state."""

@@ -193,7 +193,7 @@ class World:
             account = result.account
             return Ended(
                 result.code,
-                result.path,
+                result.saved or result.path,
                 result.journal.header,
                 account.stages(),
                 list(account.changes()),

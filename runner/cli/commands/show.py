@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,22 +29,24 @@ def run(argv: Sequence[str], output: Output) -> Exit:
 
 
 def _show_plan(path: Path, output: Output, *, as_json: bool, verbose: bool) -> None:
+    from runner import app
     from runner.report.json import plan_records
     from runner.report.plan import plan_lines
+    from runner.report.saved import saved_lines, saved_record
     from runner.report.summary import summary
     from runner.state.account import Account
+    from runner.state.home import state_dir
     from runner.state.journal import Journal
 
-    # A saved plan is never written to, and opening a journal does.
-    with tempfile.TemporaryDirectory(prefix="acdrun-show-") as folder:
-        copy = Path(shutil.copyfile(path, Path(folder) / path.name))
-        with contextlib.closing(Journal(copy)) as journal:
-            numbers, account = summary(journal), Account(journal)
-            if as_json:
-                for record in plan_records(numbers, account):
-                    output.record(record)
-            else:
-                output.stream(plan_lines(numbers, account, verbose=verbose))
+    with app.opened(path, state_dir()) as saved, contextlib.closing(Journal(saved.copy)) as journal:
+        numbers, account = summary(journal), Account(journal)
+        if as_json:
+            output.record(saved_record(saved, numbers))
+            for record in plan_records(numbers, account):
+                output.record(record)
+        else:
+            output.stream(plan_lines(numbers, account, verbose=verbose))
+            output.stream(saved_lines(saved, numbers))
 
 
 def _show_manifest(path: Path, output: Output, *, as_json: bool) -> None:

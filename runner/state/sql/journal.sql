@@ -91,3 +91,18 @@ CREATE TABLE tally (
     bytes  INTEGER NOT NULL,
     PRIMARY KEY (stage, what)
 ) STRICT, WITHOUT ROWID;
+
+-- How long a saved plan may be applied, and what it continues: one row in a saved plan, none in a run.
+CREATE TABLE validity (
+    expires  REAL NOT NULL,               -- seconds since 1970
+    lineage  TEXT NOT NULL,               -- history of writes to its destinations that the plan's machine keeps
+    serial   INTEGER NOT NULL,            -- how many runs had written there when planning began
+    weak     INTEGER NOT NULL             -- operations whose precondition is looked up before the write, not with it
+) STRICT;
+
+-- The seal of a saved plan: one row. It covers every row of every other table.
+CREATE TABLE seal (
+    algorithm  TEXT NOT NULL,             -- hmac-sha256
+    key        TEXT NOT NULL,             -- which key it was made with, by a digest of it
+    mac        BLOB NOT NULL
+) STRICT;

@@ -1,7 +1,9 @@
 import json
+import re
 import shutil
 from pathlib import Path
 
+from runner import __version__
 from tests.rooms.cli.conftest import Acdrun, write
 
 
@@ -25,7 +27,16 @@ def test_a_plan_is_shown_again_and_not_touched_by_it(acdrun: Acdrun, place: Path
 
     again, records = acdrun("show", "it.plan"), acdrun("show", "it.plan", "--json")
 
-    assert again.out == first[: first.index("saved; ")]
+    whole = first[: first.index("saved; ")]
+    assert again.out.startswith(whole)
+    assert re.sub(r"20\S+ \S+ UTC|[0-9a-f]{16,}", "...", again.out[len(whole) :]) == (
+        f"made ... by acdrun {__version__} from {place}/m.yaml\n"
+        "expires ...\n"
+        "sealed with this machine's own key, ...\n"
+        "continues lineage ... at serial 0\n"
+        "every listing was whole\n"
+        "to apply exactly this:  acdrun apply it.plan\n"
+    )
     assert (place / "it.plan").read_bytes() == before
     assert [json.loads(line)["record"] for line in records.out.splitlines()][-1] == "outcome"
     assert sum('"record":"change"' in line for line in records.out.splitlines()) == 6
