@@ -2,7 +2,7 @@
 
 from runner.app.past import find_run, history
 from runner.app.places import Remotes, place
-from runner.app.plans import Saved, opened
+from runner.app.plans import Saved, open_name, opened
 from runner.app.running import Options, Result, apply, plan, run
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "apply",
     "find_run",
     "history",
+    "open_name",
     "opened",
     "place",
     "plan",

@@ -32,7 +32,7 @@ def planned(manifest: Manifest, args: Namespace, options: app.Options, output: O
             return _code(args, result, numbers)
         lines = plan_lines(numbers, result.account, verbose=args.verbose, warnings=manifest.warnings)
         output.stream(only_problems(lines) if args.quiet else lines)
-        ending = _ending(result.code, numbers, again, out)
+        ending = _ending(result.code, numbers, again, _apply(manifest, out) if out is not None else "")
         output.stream(only_problems(ending) if args.quiet else ending)
         return _code(args, result, numbers)
 
@@ -59,12 +59,19 @@ def _code(args: Namespace, result: app.Result, numbers: Summary) -> Exit:
     return gravest(result.code, Exit.PENDING) if pending else result.code
 
 
-def _ending(code: Exit, numbers: Summary, again: str, out: Path | None) -> Iterator[Line]:
-    """How the plan ended, and the next command to type."""
+def _apply(manifest: Manifest, out: Path) -> str:
+    """The command that applies the saved plan, on this machine and on another."""
+    key = manifest.plan.key
+    found = key is None or app.open_name(key.model_dump(mode="json"))
+    return shlex.join(["acdrun", "apply", *([] if found else ["-f", manifest.file]), str(out)])
+
+
+def _ending(code: Exit, numbers: Summary, again: str, apply: str) -> Iterator[Line]:
+    """How the plan ended, and the next command to type. apply: "" for a plan that is not saved."""
     yield from outcome_lines(code, numbers)
     if code not in (Exit.CONVERGED, Exit.INCOMPLETE):
         return
-    if out is not None:
-        yield Line(f"saved; to apply exactly this:  acdrun apply {shlex.quote(str(out))}")
+    if apply:
+        yield Line(f"saved; to apply exactly this:  {apply}")
     elif numbers.changes:
         yield Line(f"to do it:  {again}")

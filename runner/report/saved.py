@@ -21,8 +21,11 @@ _SEALED = {
 }
 
 
-def saved_lines(saved: Saved, numbers: Summary) -> Iterator[Line]:
-    """What `apply` will ask about, and the next command; nothing for the journal of a run."""
+def saved_lines(saved: Saved, numbers: Summary, own: str | None = None) -> Iterator[Line]:
+    """What `apply` will ask about, and the next command; nothing for the journal of a run.
+
+    own: the manifest that the key was taken from.
+    """
     header, limit = saved.header, saved.validity
     if header.purpose != "plan":
         return
@@ -43,7 +46,8 @@ def saved_lines(saved: Saved, numbers: Summary) -> Iterator[Line]:
         verb = "looks" if limit.weak == 1 else "look"
         yield Line(f"weak preconditions: {count(limit.weak, 'operation')} {verb} just before writing", "dim")
     if saved.trust in ("own", "shared") and header.state == "planned":
-        yield Line(f"to apply exactly this:  acdrun apply {shlex.quote(saved.name)}")
+        words = ["acdrun", "apply", *(["-f", own] if own else []), saved.name]
+        yield Line(f"to apply exactly this:  {shlex.join(words)}")
 
 
 def saved_record(saved: Saved, numbers: Summary) -> dict[str, Any]:

@@ -15,10 +15,13 @@ def run(argv: Sequence[str], output: Output) -> Exit:
     """Show what the file means; plans and journals are told by their first bytes."""
     parser = Parser("show", "FILE", "Show a manifest with every default filled in, or a saved plan again.")
     parser.add_argument("file", metavar="FILE", help="a manifest, or what `acdrun --plan --out` has saved")
+    parser.add_argument(
+        "-f", dest="manifest", metavar="MANIFEST", help="the manifest that has the key of a saved plan"
+    )
     args = parser.parse_args(list(argv))
     path = Path(args.file)
     if is_journal(path):
-        _show_plan(path, output, as_json=args.json, verbose=args.verbose)
+        _show_plan(path, args.manifest, output, as_json=args.json, verbose=args.verbose)
     else:
         _show_manifest(path, output, as_json=args.json)
     if args.json:
@@ -28,8 +31,9 @@ def run(argv: Sequence[str], output: Output) -> Exit:
     return Exit.CONVERGED
 
 
-def _show_plan(path: Path, output: Output, *, as_json: bool, verbose: bool) -> None:
+def _show_plan(path: Path, own: str | None, output: Output, *, as_json: bool, verbose: bool) -> None:
     from runner import app
+    from runner.manifest.load import load
     from runner.report.json import plan_records
     from runner.report.plan import plan_lines
     from runner.report.saved import saved_lines, saved_record
@@ -38,7 +42,11 @@ def _show_plan(path: Path, output: Output, *, as_json: bool, verbose: bool) -> N
     from runner.state.home import state_dir
     from runner.state.journal import Journal
 
-    with app.opened(path, state_dir()) as saved, contextlib.closing(Journal(saved.copy)) as journal:
+    manifest = load(Path(own)) if own else None
+    with (
+        app.opened(path, state_dir(), manifest) as saved,
+        contextlib.closing(Journal(saved.copy)) as journal,
+    ):
         numbers, account = summary(journal), Account(journal)
         if as_json:
             output.record(saved_record(saved, numbers))
@@ -46,7 +54,7 @@ def _show_plan(path: Path, output: Output, *, as_json: bool, verbose: bool) -> N
                 output.record(record)
         else:
             output.stream(plan_lines(numbers, account, verbose=verbose))
-            output.stream(saved_lines(saved, numbers))
+            output.stream(saved_lines(saved, numbers, own))
 
 
 def _show_manifest(path: Path, output: Output, *, as_json: bool) -> None:
