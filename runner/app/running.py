@@ -14,7 +14,7 @@ from runner.app.leases import leased
 from runner.app.past import close_interrupted, file_of, runs_folder
 from runner.app.places import Remotes, scope, scopes
 from runner.app.plans import opened, trusted
-from runner.app.saving import room_for, save, sealing_key, validity
+from runner.app.saving import room_for, save, sealing_key, sweep, validity
 from runner.engine.interrupt import Stop
 from runner.engine.scheduler import Hooks, Scheduler
 from runner.manifest.manifest import Manifest, from_canonical
@@ -100,6 +100,7 @@ async def plan(manifest: Manifest, options: Options, out: Path | None = None) ->
     label = new_run()
     path = options.state / "plans" / f"{label}.journal"
     header, limit, key = header_of(label, manifest, "plan"), None, None
+    sweep(options.state)
     if out is not None:
         room_for(out)
         key, limit = sealing_key(manifest, options.state), validity(manifest, options.state, header.created)

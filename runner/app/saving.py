@@ -4,6 +4,7 @@ import contextlib
 import os
 import secrets as chance
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from runner.state.lineage import Lineages
 from runner.state.seal import seal
 
 _TAG = chance.token_hex(8)
+_LEFT_BEHIND_S = 7 * 24 * 3600.0
 
 
 def room_for(out: Path) -> None:
@@ -29,6 +31,14 @@ def room_for(out: Path) -> None:
         out.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(_partial(out), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         os.unlink(_partial(out))
+
+
+def sweep(state: Path) -> None:
+    """Remove what plannings and applies that were killed a week ago have left in the state directory."""
+    for path in (state / "plans").glob("*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.lstat().st_mtime > _LEFT_BEHIND_S:
+                path.unlink()
 
 
 def validity(manifest: Manifest, state: Path, created: float) -> Validity:
