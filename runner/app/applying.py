@@ -11,10 +11,11 @@ from runner.app.plans import Saved
 from runner.app.saving import sync_folder
 from runner.manifest.load import load
 from runner.manifest.manifest import Manifest
-from runner.model.errors import PlanStale
+from runner.model.errors import ManifestError, PlanStale, UsageError
 from runner.model.events import Event, StageStarted
 from runner.model.exits import Exit
 from runner.model.operation import State
+from runner.model.path import show
 from runner.model.show import show_moment
 from runner.model.task import Context
 from runner.state.account import Account
@@ -91,9 +92,14 @@ def _same_manifest(header: Header, manifest: Manifest, own: Manifest | None) -> 
         else:
             what = f"{own.file} is not what the plan was made from"
         raise PlanStale(what, hint=f"acdrun --plan --out PLAN {shlex.quote(own.file)}")
-    here = Path(header.file)
-    if own is None and header.file and here.is_file() and load(here).digest != header.digest:
-        raise PlanStale(f"{header.file} has changed since the plan was made", hint=_again(header))
+    if own is None and header.file and Path(header.file).is_file():
+        try:
+            now = load(Path(header.file)).digest
+        except (ManifestError, UsageError) as error:
+            what = f"{show(header.file)} was a manifest when the plan was made, and is none now"
+            raise PlanStale(what, hint=f"acdrun validate {shlex.quote(header.file)}") from error
+        if now != header.digest:
+            raise PlanStale(f"{show(header.file)} has changed since the plan was made", hint=_again(header))
 
 
 def _nothing_written_since(saved: Saved, manifest: Manifest, state: Path, *, begun: bool) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from runner.manifest.manifest import Manifest
-from runner.model.errors import PlanStale, UsageError
+from runner.model.errors import PlanStale, StateError, UsageError
+from runner.model.path import show
 from runner.model.secret import EnvReference
 from runner.remote.secrets import resolve
 from runner.state.foreign import look
@@ -53,7 +54,10 @@ def opened(path: Path, state: Path, own: Manifest | None = None) -> Iterator[Sav
     """
     if not path.is_file():
         raise UsageError(f"there is no plan {str(path)!r}")
-    look(path, str(path))
+    try:
+        look(path, str(path))
+    except OSError as error:
+        raise UsageError(f"the plan {str(path)!r} cannot be read: {error.strerror}") from error
     with _copied(path, state) as copy:
         with outside(copy, str(path)) as found:
             saved = _read(found, str(path), copy, state, own)
@@ -115,7 +119,9 @@ def trusted(saved: Saved, own: Manifest | None, *, accept_unsigned: bool) -> str
     if saved.trust in ("own", "shared"):
         return ""
     what = (
-        "has no seal" if saved.seal is None else f"is sealed with a key unknown here ({saved.seal.key[:16]})"
+        "has no seal"
+        if saved.seal is None
+        else f"is sealed with a key unknown here ({show(saved.seal.key[:16])})"
     )
     if accept_unsigned:
         return f"{saved.name!r} {what}: nothing proves who made it, or that it was not edited"
@@ -144,12 +150,16 @@ def _way_out(saved: Saved, own: Manifest | None) -> str:
 def _copied(path: Path, state: Path) -> Iterator[Path]:
     """A copy of a saved plan for us alone, so that the file itself is never written to."""
     copy = state / "plans" / f"{chance.token_hex(8)}.plan"
-    copy.parent.mkdir(mode=0o700, exist_ok=True)
     try:
+        copy.parent.mkdir(mode=0o700, exist_ok=True)
         with path.open("rb") as whole, open(copy, "xb", opener=_private) as file:
             shutil.copyfileobj(whole, file, 1 << 20)
             file.flush()
             os.fsync(file.fileno())
+    except OSError as error:
+        copy.unlink(missing_ok=True)
+        raise StateError(f"the plan cannot be copied to {str(copy.parent)!r}: {error.strerror}") from error
+    try:
         yield copy
     finally:
         copy.unlink(missing_ok=True)

@@ -27,6 +27,8 @@ def room_for(out: Path) -> None:
         raise UsageError(
             f"{str(out)!r} exists", hint="a plan is never overwritten; remove it, or choose another name"
         )
+    if out.parent.exists() and not out.parent.is_dir():
+        raise UsageError(f"{str(out.parent)!r} is no folder", hint="choose another place for the plan")
     with _writing(out):
         out.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(_partial(out), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))

@@ -74,7 +74,7 @@ def _check(connection: sqlite3.Connection, schema: str, version: int, name: str)
             hint="apply it with that acdrun, or make a new one with this",
         )
     if objects != _expected(schema):
-        raise PlanStale(f"{name!r} holds tables or programs that no plan holds", hint=_HINT)
+        raise PlanStale(f"{name!r} holds tables or programs that no plan of this version holds", hint=_HINT)
     (said,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if said != "ok":
         raise PlanStale(f"{name!r} is damaged: {' '.join(str(said).split())}", hint=_HINT)

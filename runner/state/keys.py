@@ -80,16 +80,19 @@ def _path(state: Path) -> Path:
 def _make(path: Path) -> None:
     """Whole or not at all; of two processes that make one at the same time, the first one's counts."""
     partial = path.with_name(f".{path.name}.{chance.token_hex(8)}.partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(os.open(partial, flags, 0o600), "wb") as file:
             file.write(chance.token_bytes(_BYTES))
             file.flush()
-            os.fsync(descriptor)
+            os.fsync(file.fileno())
         with contextlib.suppress(FileExistsError):
             os.link(partial, path)
+    except OSError as error:
+        raise StateError(f"the key {str(path)!r} cannot be made: {error.strerror}") from error
     finally:
-        os.unlink(partial)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(partial)
 
 
 def _check(seen: os.stat_result, path: Path) -> None:

@@ -138,6 +138,10 @@ def manifest_edited(desk: Desk) -> None:
     desk.manifest("defaults: {links: block}")
 
 
+def manifest_broken(desk: Desk) -> None:
+    (desk.folder / "m.yaml").write_text("version: 1\nname:")
+
+
 def applied(desk: Desk) -> None:
     assert desk.call("apply", "it.plan").code == 0
 
@@ -208,10 +212,11 @@ REFUSALS: dict[str, tuple[Callable[[Desk], None], list[str], str, str]] = {
     "another plan applied since": (other_plan_since, [], "has written there since", "acdrun log"),
     "state directory of yesterday": (state_of_yesterday, [], "older than the plan", "backup"),
     "manifest edited": (manifest_edited, [], "m.yaml has changed since the plan was made", "--plan --out"),
+    "manifest broken": (manifest_broken, [], "is none now", "acdrun validate"),
     "of another job": (other_job, ["-f", "other.yaml"], "'pictures', and other.yaml is 'music'", "--plan --out"),
     "a trigger in it": (
         sql("CREATE TRIGGER t AFTER UPDATE ON op BEGIN DELETE FROM path; END"), ["--accept-unsigned"],
-        "holds tables or programs that no plan holds", "--plan --out",
+        "holds tables or programs that no plan of this version holds", "--plan --out",
     ),
     "of a newer version": (sql("PRAGMA user_version = 99"), [], "newer acdrun (its format is 99", "that acdrun"),
     "the journal of a run": (journal_of_a_run, ["--accept-unsigned"], "no finished plan", "--plan --out"),
