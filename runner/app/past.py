@@ -1,7 +1,7 @@
 """The runs there were."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from runner.app.places import scopes
@@ -17,14 +17,18 @@ from runner.state.locks import Scope
 
 def history(state: Path) -> Sequence[Header]:
     """Every run in the state directory, the latest first."""
-    headers = []
+    return [header for header, _ in journals(state)]
+
+
+def journals(state: Path) -> Iterator[tuple[Header, Path]]:
+    """Every run and the file of its journal, the latest first."""
     for path in sorted(runs_folder(state).glob("*.journal"), reverse=True):
         try:
             with contextlib.closing(Journal(path)) as journal:
-                headers.append(journal.header)
+                header = journal.header
         except (StateError, IndexError):
             continue  # `log` says what is wrong with one that is asked for by name
-    return headers
+        yield header, path
 
 
 def find_run(state: Path, label: str) -> Journal:
@@ -53,7 +57,7 @@ def close_interrupted(manifest: Manifest, state: Path, tell: Listener) -> None:
         with contextlib.suppress(StateError, IndexError), contextlib.closing(Journal(path)) as journal:
             header = journal.header
             same = (header.name, header.file) == (manifest.name, file_of(manifest))
-            if header.state == "closed" or header.purpose != "run" or not same:
+            if header.state == "closed" or header.purpose not in ("run", "repair") or not same:
                 continue
             if not _known_scopes(header) <= ours:
                 continue
@@ -68,6 +72,15 @@ def close_interrupted(manifest: Manifest, state: Path, tell: Listener) -> None:
                     " what it stored is found again, not sent again"
                 )
             )
+
+
+def close_unfinished(manifest: Manifest, state: Path, purpose: str) -> None:
+    """Runs of this manifest and purpose that were killed: the caller holds what keeps others from being alive."""
+    for header, path in journals(state):
+        same = (header.name, header.file, header.purpose) == (manifest.name, file_of(manifest), purpose)
+        if same and header.state != "closed":
+            with contextlib.closing(Journal(path)) as journal:
+                journal.end(int(Exit.INTERRUPTED))
 
 
 def _known_scopes(header: Header) -> set[Scope]:

@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -25,7 +25,7 @@ from runner.model.operation import OPEN, State
 from runner.model.pair import Location, Pair
 from runner.model.task import Context
 from runner.plan.decide import common_algorithm, proof_of_change
-from runner.plan.graph import StageGraph
+from runner.plan.graph import PER_PAIR, StageGraph
 from runner.remote.remote import Remote
 from runner.state.account import Account
 from runner.state.hashes import Hashes
@@ -149,11 +149,18 @@ def _locked(manifest: Manifest, options: Options, label: str) -> Iterator[None]:
 
 
 async def _drain(
-    journal: Journal, manifest: Manifest, options: Options, *, planning: bool, limit: Validity | None = None
+    journal: Journal,
+    manifest: Manifest,
+    options: Options,
+    *,
+    planning: bool,
+    limit: Validity | None = None,
+    tasks: Sequence[str] = PER_PAIR,
+    fit: Callable[[Context], Context] = lambda ctx: ctx,
 ) -> Exit:
     stop = Stop(options.tell, deadline_s=options.deadline_s, most_bytes=options.most_bytes)
     if not journal.stages():
-        graph = StageGraph(manifest.jobs, manifest.pairs, planning=planning)
+        graph = StageGraph(manifest.jobs, manifest.pairs, planning=planning, tasks=tasks)
         journal.add_stages(graph.stages, graph.bindings)
     writing = writes(journal, manifest, options.state)
 
@@ -168,9 +175,11 @@ async def _drain(
     if options.signals:
         stop.listen()
     try:
-        async with contexts_of(journal, manifest, options, tell) as contexts:
+        async with contexts_of(journal, manifest, options, tell) as opened:
+            contexts = {name: fit(ctx) for name, ctx in opened.items()}
             hooks = Hooks(lambda job, side: _hook(manifest, job, side))
-            written = [] if planning else _written(contexts.values())
+            writing_stages = not planning and any(stage.effect == "write" for stage in journal.stages())
+            written = _written(contexts.values()) if writing_stages else []
             async with leased(
                 manifest, written, options.state, journal.header.id,
                 wait_s=options.wait_lock_s, waiting=lambda holder: tell(Note(f"waiting: {holder}")),
@@ -201,7 +210,7 @@ def _written(contexts: Iterable[Context]) -> Iterator[tuple[Location, Remote]]:
 
 
 def _purpose(journal: Journal) -> str:
-    return "apply" if journal.header.purpose in ("plan", "apply") else "run"
+    return "apply" if journal.header.purpose == "plan" else journal.header.purpose
 
 
 def _code(journal: Journal, stop: Stop, *, planning: bool) -> Exit:

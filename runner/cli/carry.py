@@ -45,11 +45,12 @@ def carry_out(
     with result:
         if show is not None:
             return show(result)
-        _report(result, args, output, watch.failed)
+        report_run(result, args, output, watch.failed)
     return result.code
 
 
-def _report(result: app.Result, args: Namespace, output: Output, told: int) -> None:
+def report_run(result: app.Result, args: Namespace, output: Output, told: int = 0) -> None:
+    """The report of a run. told: how many problems a person has just seen go by."""
     numbers = summary(result.journal)
     if args.json:
         for record in run_records(numbers, result.account):

@@ -13,6 +13,7 @@ class Verb(NamedTuple):
 
 VERBS = {
     "apply": Verb("run", "PLAN", "apply a saved plan exactly; refuse when it is no longer true"),
+    "verify": Verb("prove and bring back", "FILE...", "prove again what is there; --repair what is damaged"),
     "validate": Verb("look into a manifest", "FILE...", "check it; nothing is contacted"),
     "show": Verb("look into a manifest", "FILE", "it with every default filled in; or a saved plan"),
     "graph": Verb("look into a manifest", "FILE", "its stages, and what waits for what: text, Mermaid, DOT"),
@@ -46,7 +47,6 @@ VERBS = {
 
 ABSENT = {
     "resume": "run the same manifest again: it goes on from what is there",
-    "verify": "a manifest with `checksum: { compare: hash, verify: readback }` proves what is there",
     "restore": "a manifest with source and destination swapped copies it back",
     "undo": "what a run trashed stands in `acdrun log RUN --all`, with what takes it back",
     "why": "`acdrun --plan -v FILE` gives the reason of every change",

@@ -30,7 +30,7 @@ async def read_pair(ctx: Context, stages: Mapping[str, int], journal: Journal) -
     The listing of a side with gaps did not succeed, which holds back what needs it whole.
     """
     source, destination = Listing(ctx, "source"), Listing(ctx, "destination")
-    expansion = Expansion(ctx, dict(stages), journal)
+    expansion: Expansion = (ctx.expansion or Expansion)(ctx, dict(stages), journal)
     ended = Reading({"list source": "", "list destination": "", "match": ""})
     try:
         async with (

@@ -106,7 +106,8 @@ class Scheduler:
         ids = {s.title: s.id for s in self._stages.values() if s.pair == stage.pair}
         with retry.following(self._retries[stage.pair]):
             ended = await read_pair(self._contexts[stage.pair], ids, self._journal)
-        if ended.hold:  # what is blocked was not sent, and nothing is trashed before all is (promise I6)
+        # What is blocked was not sent, and nothing is trashed before all is (promise I6).
+        if ended.hold and "trash" in ids:
             self._queue.hold(ids["trash"], ended.hold)
         for title, problem in ended.items():
             if isinstance(problem, AcdrunError):

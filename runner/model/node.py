@@ -21,8 +21,8 @@ class Node(NamedTuple):
     id: the service's own name for the node, which survives a rename; "" where there is none.
     generation: the version id, etag or fingerprint of this one stored state. Two states that differ
         have different generations; it says nothing about order. "" for folders where none exists.
-    changed_ns: the service's own clock when it last changed the node, in ns since 1970; only ever shown,
-        never compared: it is no time of the content.
+    changed_ns: the service's own clock when it last changed the node, in ns since 1970; shown, and
+        never compared with another place's: it is no time of the content.
     """
 
     name: str

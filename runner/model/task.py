@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
 
 from runner.model.errors import Unsupported
 from runner.model.events import Listener
 from runner.model.operation import Operation, Outcome
 from runner.model.pair import Mode, Pair
+from runner.model.proving import Proving
 from runner.model.tally import Tally
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class Context:
     algorithm: of the digests this pair is compared and proven by.
     tally: counts the plan as it stands in the journal.
     filled_by: what writes to the source before this pair runs, in a plan, where that has not happened.
+    proving: how the pair is verified, in a verification.
+    expansion: what turns pairings into operations, where it is not the usual one of a run.
     """
 
     pair: Pair
@@ -72,6 +75,8 @@ class Context:
     tally: Callable[[], Tally]
     tell: Listener
     filled_by: str = ""
+    proving: Proving | None = None
+    expansion: Callable[..., Any] | None = None
 
 
 class Task:

@@ -10,7 +10,10 @@ from runner.model.pair import Pair
 from runner.model.stage import Binding, Stage
 from runner.tasks import NAMES, task
 
-PER_PAIR = tuple(name for name in NAMES if name not in ("hook", "accept"))
+PER_PAIR = tuple(name for name in NAMES if name not in ("hook", "accept", "prove"))
+PROVING = ("list", "match", "prove")
+"""The stages of a verification: all of them read."""
+
 _ENTRIES = ("list", "match", "hook", "respell", "mkdir", "move", "upload")
 """All other tasks of a pair follow from these."""
 
@@ -42,14 +45,22 @@ class StageGraph:
     operation waits. networkx holds it, proves it acyclic and orders it.
     """
 
-    def __init__(self, jobs: Iterable[Job], pairs: Sequence[Pair], *, planning: bool) -> None:
+    def __init__(
+        self,
+        jobs: Iterable[Job],
+        pairs: Sequence[Pair],
+        *,
+        planning: bool,
+        tasks: Sequence[str] = PER_PAIR,
+    ) -> None:
         self._graph: networkx.MultiDiGraph[_Vertex] = networkx.MultiDiGraph()
         self._within: list[tuple[_Vertex, str]] = []
         self._pairs = pairs
+        self._tasks = tasks
         jobs = list(jobs)
         for job in jobs:
             self._add_job(job)
-        for wave in _waves(jobs):
+        for wave in _waves(jobs) if "guard" in tasks else []:
             self._add_accept(wave)
         for job in jobs:
             for needed in job.needs:
@@ -74,7 +85,7 @@ class StageGraph:
 
     def _add_pair(self, pair: Pair) -> None:
         stages: dict[str, list[_Vertex]] = {}
-        names = [name for name in PER_PAIR if pair.mode in task(name).modes]
+        names = [name for name in self._tasks if pair.mode in task(name).modes]
         for name in names:
             sides = ("source", "destination") if name == "list" else ("",)
             stages[name] = [_Vertex(pair.job, pair.name, name, side) for side in sides]

@@ -76,6 +76,9 @@ def running(state: Path, run: str) -> bool:
         if held and not _free(facts.with_suffix(".lock")):
             return True
     return False
+def holder(state: Path, scopes: Sequence[Scope]) -> str | None:
+    """Who holds a scope that overlaps one of these now, in words; None when nobody does."""
+    return _holder(state / "locks", scopes)
 
 
 def _holder(folder: Path, scopes: Sequence[Scope]) -> str | None:

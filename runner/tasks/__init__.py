@@ -15,6 +15,7 @@ NAMES = (
     "move",
     "upload",
     "verify",
+    "prove",
     "trash",
     "retire",
     "hook",

@@ -133,7 +133,16 @@ def node(name: str, seen: os.stat_result) -> Node:
     kind: Kind = "other"
     if stat.S_ISREG(seen.st_mode):
         size, mtime_ns = seen.st_size, seen.st_mtime_ns
-        return Node(name, "file", size, mtime_ns, None, f"{seen.st_dev}:{seen.st_ino}", generation(seen))
+        return Node(
+            name,
+            "file",
+            size,
+            mtime_ns,
+            None,
+            f"{seen.st_dev}:{seen.st_ino}",
+            generation(seen),
+            seen.st_ctime_ns,
+        )
     if stat.S_ISDIR(seen.st_mode):
         kind = "folder"
     return Node(name, kind, 0, None, None, f"{seen.st_dev}:{seen.st_ino}", changed_ns=seen.st_mtime_ns)

@@ -63,7 +63,7 @@ def _row(summary: Summary) -> tuple[str, ...]:
         show_duration(header.ended - header.created) if header.ended else "",
         f"{sent:,} ({show_size(size)})" if sent else "0",
         f"{trashed:,}",
-        show(header.file) or header.name,
+        ("" if header.purpose == "run" else f"{header.purpose} ") + (show(header.file) or header.name),
     )
 
 
