@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from runner.manifest.manifest import Manifest
+from runner.manifest.manifest import Job, Manifest
 from runner.model.errors import UsageError
 from runner.model.path import show
 
@@ -10,6 +10,7 @@ from runner.model.path import show
 def only_pairs(manifest: Manifest, names: tuple[str, ...]) -> Manifest:
     """The manifest with these pairs alone, without hooks and without what they wait for. () is all of them.
 
+    Each becomes a job of its own, so that it keeps its name where it is not the first of its job any more.
     Raises UsageError, which names the pairs there are.
     """
     known = [pair.name for pair in manifest.pairs]
@@ -18,9 +19,9 @@ def only_pairs(manifest: Manifest, names: tuple[str, ...]) -> Manifest:
             raise UsageError(
                 f"there is no pair {name!r} in {show(manifest.file)}", hint=f"its pairs: {', '.join(known)}"
             )
-    jobs = []
-    for job in manifest.jobs:
-        pairs = tuple(pair for pair in job.pairs if not names or pair.name in names)
-        if pairs:
-            jobs.append(replace(job, pairs=pairs, needs=(), before=(), after=()))
-    return replace(manifest, jobs=tuple(jobs), warnings=())
+    jobs = tuple(
+        Job(pair.name, (), (), (), (replace(pair, job=pair.name),), pair.place)
+        for pair in manifest.pairs
+        if not names or pair.name in names
+    )
+    return replace(manifest, jobs=jobs, warnings=())

@@ -26,7 +26,7 @@ from runner.model.policy import ChecksumPolicy, GuardPolicy, OverwriteGuard, Ret
 from runner.report.json import outcome_record
 from runner.state.home import state_dir
 
-_GUARD = GuardPolicy(source=SourceGuard(empty="allow"), overwrite=OverwriteGuard(max=1.0))
+GUARD = GuardPolicy(source=SourceGuard(empty="allow"), overwrite=OverwriteGuard(max=1.0))
 """Who types both places has looked at them; what is overwritten is in the trash all the same."""
 
 
@@ -81,7 +81,7 @@ async def _manifest(mode: Literal["copy", "move"], args: Namespace) -> Manifest:
         name=mode,
         checksum=ChecksumPolicy(compare="hash" if args.checksum else "size" if args.size_only else "auto"),
         retry=RetryPolicy() if args.retries is None else RetryPolicy(attempts=args.retries),
-        guard=_GUARD,
+        guard=GUARD,
         rules=rules_of(args, only),
         remotes=remotes,
     )

@@ -14,11 +14,17 @@ class Verb(NamedTuple):
 VERBS = {
     "apply": Verb("run", "PLAN", "apply a saved plan exactly; refuse when it is no longer true"),
     "verify": Verb("prove and bring back", "FILE...", "prove again what is there; --repair what is damaged"),
+    "restore": Verb("prove and bring back", "FILE TO", "copy what is stored back into a folder, proven"),
+    "resume": Verb("prove and bring back", "[RUN]", "go on with the run that was cut off last"),
     "validate": Verb("look into a manifest", "FILE...", "check it; nothing is contacted"),
+    "why": Verb(
+        "look into a manifest", "FILE PATH", "which rule decides about a path, and what a run would do"
+    ),
     "show": Verb("look into a manifest", "FILE", "it with every default filled in; or a saved plan"),
     "graph": Verb("look into a manifest", "FILE", "its stages, and what waits for what: text, Mermaid, DOT"),
     "schema": Verb("look into a manifest", "", "the JSON Schema that editors complete and check by"),
     "history": Verb("look back", "", "the runs so far, and how they ended"),
+    "status": Verb("look back", "[FILE...]", "how every pair stands; --max-age for monitoring"),
     "log": Verb("look back", "RUN", 'what a run did, path by path; "last" is the latest'),
     "ls": Verb("look and copy", "REMOTE:PATH", "files and their sizes, in all folders below"),
     "lsl": Verb("look and copy", "REMOTE:PATH", "files with size and time, in all folders below"),
@@ -46,10 +52,6 @@ VERBS = {
 """Every verb of this version, in the order of the help."""
 
 ABSENT = {
-    "resume": "run the same manifest again: it goes on from what is there",
-    "restore": "a manifest with source and destination swapped copies it back",
     "undo": "what a run trashed stands in `acdrun log RUN --all`, with what takes it back",
-    "why": "`acdrun --plan -v FILE` gives the reason of every change",
-    "status": "`acdrun history` says how the last runs ended",
 }
 """Words that are kept for later versions, with what to use instead."""

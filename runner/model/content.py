@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from runner.model.checksum import Checksum, hasher
-from runner.model.errors import Changed
+from runner.model.errors import Changed, Damaged
 
 CHUNK = 1 << 20
 """Most bytes in one piece, so that memory is bounded by pieces and never by files."""
@@ -20,6 +20,7 @@ class Content:
     mtime_ns: the time to keep with them, in ns since 1970; None when there is none to keep.
     algorithm: the digest to compute over the bytes that are really sent.
     source: opens the bytes anew; each call yields them from the first to the last.
+    expect: what they were found to be before; other bytes are never published.
     """
 
     def __init__(
@@ -30,12 +31,14 @@ class Content:
         mtime_ns: int | None = None,
         algorithm: str = "md5",
         progress: Callable[[int], None] | None = None,
+        expect: Checksum | None = None,
     ) -> None:
         self.size = size
         self.mtime_ns = mtime_ns
         self.algorithm = algorithm
         self._source = source
         self._progress = progress
+        self._expect = expect
         self._checksum: Checksum | None = None
 
     @classmethod
@@ -58,8 +61,8 @@ class Content:
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the bytes from the start, at most CHUNK at a time, and digest them on the way.
 
-        Raises Changed when there turn out to be more or fewer than `size`: a receiver that has not
-        seen the end of this iterator must not publish what it got.
+        Raises Changed when there turn out to be more or fewer than `size`, and Damaged when they are not those
+        expected: a receiver that has not seen the end of this iterator must not publish what it got.
         """
         self._checksum = None
         digest, sent = hasher(self.algorithm), 0
@@ -76,4 +79,7 @@ class Content:
                 self._progress(len(chunk))
         if sent < self.size:
             raise Changed(f"shrank while it was read: {sent} of the {self.size} bytes listed")
-        self._checksum = Checksum(self.algorithm, digest.hexdigest())
+        read = Checksum(self.algorithm, digest.hexdigest())
+        if self._expect is not None and self._expect.algorithm == read.algorithm and self._expect != read:
+            raise Damaged(f"the source is damaged: reading it gave {read}, known of it is {self._expect}")
+        self._checksum = read

@@ -30,6 +30,8 @@ class Proof(Expansion):
         self._names: dict[str, bool] = {}
         self._looked = f"part {self._proving.part}/{self._proving.parts}"
         self.counts[self._looked] = Amount()
+        if self._proving.read:
+            self.counts["reading"] = Amount()
 
     def _decide(self, pairing: Pairing) -> Verdict:
         return decide(facts(*pairing, self._pair.mode, self._compare, self._step_ns))

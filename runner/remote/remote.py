@@ -195,14 +195,19 @@ class Remote:
         node: Node,
         algorithm: str = "md5",
         progress: Callable[[int], None] | None = None,
+        expect: Checksum | None = None,
     ) -> Content:
-        """The file's bytes, to be sent elsewhere: each pass reads them anew, only of the generation seen."""
+        """The file's bytes, to be sent elsewhere: each pass reads them anew, only of the generation seen.
+
+        expect: what they are known to be; other bytes are not published.
+        """
         return Content(
             node.size,
             lambda: self._listed(path, node.generation or None),
             mtime_ns=node.mtime_ns,
             algorithm=algorithm,
             progress=progress,
+            expect=expect,
         )
 
     async def _listed(self, path: str, generation: str | None) -> AsyncGenerator[bytes, None]:

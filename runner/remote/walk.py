@@ -108,7 +108,7 @@ class _Window:
 
     def _start(self, pending: _Pending) -> None:
         self._running += 1
-        pending.task = asyncio.ensure_future(_look(self._list, self._admits, pending.path))
+        pending.task = asyncio.ensure_future(look(self._list, self._admits, pending.path))
         pending.task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[Folder]) -> None:
@@ -120,7 +120,8 @@ class _Window:
         self._fill()
 
 
-async def _look(list_: List, admits: Admits, folder: str) -> Folder:
+async def look(list_: List, admits: Admits, folder: str) -> Folder:
+    """One folder as a walk yields it: sorted, filtered, its gaps named. Raises NotFound for the root, LoginNeeded."""
     nodes: list[Node] = []
     try:
         async with closing(list_(folder)) as pages:

@@ -81,6 +81,21 @@ def holder(state: Path, scopes: Sequence[Scope]) -> str | None:
     return _holder(state / "locks", scopes)
 
 
+def holders(state: Path) -> dict[str, str]:
+    """The runs that hold something now, by their label, each in words."""
+    found = {}
+    for facts in (state / "locks").glob("*.json"):
+        try:
+            said = json.loads(facts.read_text())
+            words = f"process {said['pid']} on {said['host']}, since {said['since']}"
+            run = str(said["run"])
+        except (OSError, ValueError, KeyError):
+            continue
+        if not _free(facts.with_suffix(".lock")):
+            found[run] = words
+    return found
+
+
 def _holder(folder: Path, scopes: Sequence[Scope]) -> str | None:
     """Who holds a scope that overlaps one of these, in words; None when nobody does."""
     for facts in folder.glob("*.json"):

@@ -31,7 +31,8 @@ class Upload(Task):
         Exists or Stale goes up, and nothing was changed.
         """
         node = Node(name(op.path), "file", op.size, op.mtime_ns, generation=op.source or "")
-        content = ctx.source.content(op.path, node, ctx.algorithm, progress=_told(ctx))
+        known = Checksum.parse(op.ours) if op.ours else None
+        content = ctx.source.content(op.path, node, ctx.algorithm, progress=_told(ctx), expect=known)
         began = time.time_ns()
         try:
             stored = await ctx.destination.put(op.there, content, expect=op.destination)

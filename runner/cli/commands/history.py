@@ -76,9 +76,15 @@ def ended(code: int | None) -> str:
 
 
 def _print(rows: list[tuple[str, ...]], output: Output) -> None:
-    widths = [max(map(len, column)) for column in zip(_HEAD, *rows, strict=True)]
-    output.say(Line(_table_row(_HEAD, widths), "head"))
-    output.stream(_table_row(row, widths) for row in rows)
+    head, *lines = table(_HEAD, rows)
+    output.say(Line(head, "head"))
+    output.stream(lines)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The rows below their heading, in columns."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    return [_table_row(row, widths) for row in (head, *rows)]
 
 
 def _table_row(row: Sequence[str], widths: Sequence[int]) -> str:

@@ -96,7 +96,7 @@ def _one(
         result = asyncio.run(verify(manifest, told, asked))
     with result:
         again = "" if args.repair else _again(args, manifest)
-        _report(result, args, output, again)
+        report(result, args, output, again)
         if not args.repair or result.code in (Exit.INTERRUPTED, Exit.TERMINATED):
             return result.code
         with progress(output, json=args.json, verbose=args.verbose) as watch:
@@ -116,22 +116,26 @@ def _one(
         with repaired.again as proven:
             if words:
                 output.say(Line("and verified again", "head"))
-            _report(proven, args, output, "")
+            report(proven, args, output, "")
     if words and repaired.code is not repaired.again.code:
-        output.say(Line(f"exit {int(repaired.code)}: what was told before the repair and not repaired", "error"))
+        output.say(
+            Line(f"exit {int(repaired.code)}: what was told before the repair and not repaired", "error")
+        )
     return repaired.code
 
 
-def _report(result: "app.Result", args: Namespace, output: Output, repair: str) -> None:
+def report(result: "app.Result", args: Namespace, output: Output, repair: str) -> Exit:
+    """What a verification came to. repair: the command that repairs, "" to name none."""
     from runner.report.line import only_problems
     from runner.report.verify import verify_lines, verify_records
 
     if args.json:
         for record in verify_records(result.journal):
             output.record(record)
-        return
+        return result.code
     lines = verify_lines(result.journal, result.code, verbose=args.verbose, repair=repair)
     output.stream(only_problems(lines) if args.quiet else lines)
+    return result.code
 
 
 def _again(args: Namespace, manifest: "Manifest") -> str:
