@@ -14,6 +14,9 @@ from runner.state.account import Account
 from runner.state.journal import Header, Journal
 from runner.state.locks import Scope
 
+CUT_OFF = (Exit.INTERRUPTED, Exit.TERMINATED, Exit.BUDGET)
+"""How a run ends that has not done all it meant to, for no fault of its own."""
+
 
 def history(state: Path) -> Sequence[Header]:
     """Every run in the state directory, the latest first."""

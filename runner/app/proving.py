@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner.app.choosing import only_pairs
-from runner.app.past import close_unfinished, file_of, journals, runs_folder
+from runner.app.past import CUT_OFF, close_unfinished, file_of, journals, runs_folder
 from runner.app.places import scopes
 from runner.app.running import Options, Result, _drain, _locked, header_of
 from runner.manifest.manifest import Manifest
@@ -85,7 +85,7 @@ async def repair(result: Result, manifest: Manifest, options: Options, asked: As
 
 def _left(result: Result) -> Exit:
     """What a verification comes to but for what a repair puts right."""
-    stopped = {result.code} & {Exit.INTERRUPTED, Exit.TERMINATED, Exit.BUDGET}
+    stopped = {result.code} & set(CUT_OFF)
     return gravest(*stopped, *(Exit(code) for code in exits_but(result.journal, REPAIRED)))
 
 
@@ -108,7 +108,9 @@ async def _verify(
         if (busy := holder(options.state, list(scopes(manifest)))) is not None:
             options.tell(Note(f"what is under way there may be told as changed: {busy}"))
         path = runs_folder(options.state) / f"{label}.journal"
-        with contextlib.closing(Journal.create(path, header_of(label, manifest, "verify"))) as journal:
+        with contextlib.closing(
+            Journal.create(path, header_of(label, manifest, "reverify" if only else "verify"))
+        ) as journal:
 
             def fit(ctx: Context) -> Context:
                 return replace(ctx, proving=turn[ctx.pair.name], expansion=Proof)
@@ -141,7 +143,7 @@ def next_part(manifest: Manifest, state: Path, pair: str, parts: int) -> int:
         if header.purpose == "verify" and header.state == "closed" and _same(header, manifest):
             with contextlib.closing(Journal(path)) as journal:
                 if (part := last_part(journal, pair, parts)) is not None:
-                    return part if header.exit in (Exit.INTERRUPTED, Exit.TERMINATED) else (part + 1) % parts
+                    return part if header.exit in CUT_OFF else (part + 1) % parts
     return 0
 
 

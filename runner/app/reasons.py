@@ -69,6 +69,10 @@ def covering(manifest: Manifest, text: str) -> list[tuple[Pair, str]]:
     else:
         path = "/".join(part for part in text.split("/") if part not in ("", "."))
         found = [(pair, path) for pair in manifest.pairs]
+    if any(not path for _, path in found):
+        raise UsageError(
+            f"{text!r} is the root of a pair, which always takes part", hint="name a path below it"
+        )
     if not found:
         roots = sorted({str(end) for pair in manifest.pairs for end in (pair.source, pair.destination)})
         raise UsageError(f"no pair covers {text!r}", hint=f"its places: {', '.join(roots)}")
@@ -105,6 +109,8 @@ async def _one(ctx: Context, path: str, manifest: Manifest, journal: Journal) ->
     for depth in range(max(len(steps), 1)):
         folder = "/".join(steps[:depth])
         sides = await _look(ctx.source, folder, result), await _look(ctx.destination, folder, result)
+        if not depth and sides[0] is None and not result.unread:
+            result.unread.append(f"{ctx.pair.source}: the source does not exist, which a run refuses")
         if result.unread:
             return result
         _see(result, sides, join(folder, steps[depth]) if steps else "", ctx)

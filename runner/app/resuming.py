@@ -5,21 +5,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner.app.choosing import only_pairs
-from runner.app.past import find_run, journals, runs_folder
+from runner.app.past import CUT_OFF, find_run, journals, runs_folder
 from runner.app.plans import unapplied
 from runner.app.proving import Asked
 from runner.app.running import Options, Result, _drain, _locked
 from runner.manifest.manifest import Manifest, from_canonical
 from runner.model.errors import PlanStale, UsageError
-from runner.model.exits import Exit
 from runner.model.operation import OPEN, State
 from runner.model.path import show
 from runner.state.account import Account
 from runner.state.journal import Header, Journal
 from runner.state.locks import holders
 
-CUT_OFF = (Exit.INTERRUPTED, Exit.TERMINATED, Exit.BUDGET)
-"""How a run ends that has not done all it meant to, for no fault of its own."""
+VERIFIES = ("verify", "reverify")
+"""Purposes that write nothing: of a verification, and of the one after a repair."""
 
 
 class Cut(NamedTuple):
@@ -102,7 +101,7 @@ def _is_cut(header: Header) -> bool:
 
 
 def _kind(header: Header) -> str:
-    return "verify" if header.purpose == "verify" else "run"
+    return "verify" if header.purpose in VERIFIES else "run"
 
 
 def _manifest(header: Header) -> Manifest:

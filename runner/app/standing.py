@@ -1,7 +1,7 @@
 """How the pairs stand, as far as the journals tell."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from runner.model.exits import Exit
 from runner.state.journal import Header, Journal
 from runner.state.locks import holders
 
-_WRITES = ("run", "apply", "repair")
+_WHOLE = ("run", "apply")
 
 
 @dataclass(slots=True)
@@ -49,10 +49,13 @@ def standings(state: Path, manifests: Sequence[Manifest] = ()) -> list[Standing]
     named = {(file_of(manifest), pair.name): manifest for manifest in manifests for pair in manifest.pairs}
     found = {key: Standing(key[0], manifest.name, key[1]) for key, manifest in named.items()}
     alive = holders(state)
+    pairs: dict[str, tuple[str, ...]] = {}  # by digest: most runs are of one manifest
     for header, path in journals(state):
         if not header.file or (manifests and not any(key[0] == header.file for key in named)):
             continue
-        for pair in _pairs(header, path):
+        if header.digest not in pairs:
+            pairs[header.digest] = _pairs(header, path)
+        for pair in pairs[header.digest]:
             key = header.file, pair
             if manifests and key not in named:
                 continue
@@ -65,18 +68,18 @@ def _add(standing: Standing, header: Header, path: Path, alive: dict[str, str]) 
         if standing.verified is None and header.state == "closed":
             standing.verified = header
         return
-    if header.purpose not in _WRITES:
+    if header.purpose not in _WHOLE:
         return
     if standing.last is None:
         standing.last, standing.journal = header, path
         standing.going = alive.get(header.id, "") if header.state != "closed" else ""
-    if standing.good is None and header.exit == Exit.CONVERGED and header.purpose != "repair":
+    if standing.good is None and header.exit == Exit.CONVERGED:
         standing.good = header.created
 
 
-def _pairs(header: Header, path: Path) -> Iterator[str]:
+def _pairs(header: Header, path: Path) -> tuple[str, ...]:
     try:
-        yield from (pair.name for pair in from_canonical(header.manifest).pairs)
+        return tuple(pair.name for pair in from_canonical(header.manifest).pairs)
     except PlanStale:  # of another version: its stages tell
         with contextlib.closing(Journal(path)) as journal:
-            yield from dict.fromkeys(stage.pair for stage in journal.stages() if stage.pair)
+            return tuple(dict.fromkeys(stage.pair for stage in journal.stages() if stage.pair))

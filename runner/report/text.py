@@ -75,7 +75,7 @@ _NEXT = {
     Exit.STALE: "make a new plan: acdrun --plan",
     Exit.DENIED: "renew the login or the permission, then run it again",
     Exit.TEMPORARY: f"run it again later: {_AGAIN}",
-    Exit.DAMAGED: "run it again: what is damaged is sent anew",
+    Exit.DAMAGED: "run it again: what was damaged on the way is sent anew; a damaged source needs another copy",
     Exit.INTERRUPTED: "run it again to go on",
     Exit.TERMINATED: "run it again to go on",
 }

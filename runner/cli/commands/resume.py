@@ -61,7 +61,7 @@ def _tell(cut: "Cut", output: Output) -> None:
 
 def _go_on(cut: "Cut", options: "app.Options", args: Namespace, output: Output) -> Exit:
     from runner import app
-    from runner.app.resuming import again, asked_of, go_on
+    from runner.app.resuming import VERIFIES, again, asked_of, go_on
     from runner.cli.carry import carry_out
 
     header = cut.header
@@ -69,7 +69,7 @@ def _go_on(cut: "Cut", options: "app.Options", args: Namespace, output: Output) 
         return carry_out(partial(go_on, header), options, args, output)
     if header.purpose == "run":
         return carry_out(partial(app.run, again(header)), options, args, output)
-    if header.purpose == "verify" and header.file:
+    if header.purpose in VERIFIES and header.file:
         from runner.app.proving import verify
         from runner.app.resuming import same_pairs
         from runner.cli.commands.verify import report

@@ -9,7 +9,7 @@ CREATE TABLE run (
     digest    TEXT NOT NULL,             -- SHA-256 of that
     version   TEXT NOT NULL,             -- of acdrun
     state     TEXT NOT NULL,             -- planning, planned, applying, closed
-    purpose   TEXT NOT NULL,             -- run, plan, apply, verify, repair
+    purpose   TEXT NOT NULL,             -- run, plan, apply, verify, repair, reverify (after a repair)
     created   REAL NOT NULL,             -- seconds since 1970
     ended     REAL,                      -- seconds since 1970; NULL while it goes on, or when it was killed
     exit      INTEGER                    -- the exit code it ended with

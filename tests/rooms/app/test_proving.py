@@ -47,6 +47,18 @@ def test_what_a_listing_hides_is_found_by_reading(world: World) -> None:
     assert whole.ops("prove", "done") == ["a", "b/d"]
 
 
+def test_bytes_that_the_source_itself_belies_are_never_sent(world: World) -> None:
+    world.write("src", FILES)
+    node = dict(world.nodes("src"))["b/c"]
+    world.tree("src").contents[node.generation] = b"cx"
+
+    ended = world.run()
+
+    assert ended.code == 9
+    assert set(world.files("dst")) == {"a", "b/d"}
+    assert ended.op("upload", "b/c").kind == "damaged"
+
+
 def test_a_file_that_cannot_be_read_is_incomplete_and_no_damage(world: World) -> None:
     world.write("src", FILES)
     world.run()

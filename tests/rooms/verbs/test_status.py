@@ -48,6 +48,18 @@ def test_an_old_good_run_is_an_alarm_for_monitoring(acdrun: Acdrun, place: Path)
     assert "last good run: " in late.err
 
 
+def test_a_repair_counts_neither_as_a_run_nor_as_a_verification(acdrun: Acdrun, place: Path) -> None:
+    acdrun("m.yaml")
+    (place / "dst/one.txt").unlink()
+    (before,) = records(acdrun("status", "--json").out)
+    acdrun("verify", "--repair", "m.yaml")
+
+    (after,) = records(acdrun("status", "--json").out)
+
+    assert (after["run"], after["purpose"]) == (before["run"], "run")
+    assert after["verified"]["exit"] == 9
+
+
 def test_a_failed_run_does_not_make_the_last_good_one_younger(acdrun: Acdrun, place: Path) -> None:
     acdrun("m.yaml")
     (good,) = records(acdrun("status", "--json").out)

@@ -94,11 +94,27 @@ def test_a_path_that_no_pair_covers_is_a_mistake(acdrun: Acdrun, place: Path) ->
     assert f"its places: {place}/dst, {place}/src" in said.err
 
 
+def test_a_root_has_no_rule(acdrun: Acdrun, place: Path) -> None:
+    assert acdrun("why", "m.yaml", "").code == 2
+    assert "is the root of a pair" in acdrun("why", "m.yaml", str(place / "src")).err
+
+
 def test_a_path_that_is_nowhere_is_said_to_be_nowhere(acdrun: Acdrun) -> None:
     said = acdrun("why", "m.yaml", "no/such/thing")
 
     assert said.code == 0
     assert "it is on neither side" in said.out
+
+
+def test_a_source_that_is_gone_is_told_and_nothing_is_concluded_from_it(acdrun: Acdrun, place: Path) -> None:
+    acdrun("m.yaml")
+    (place / "src").rename(place / "away")
+
+    said = acdrun("why", "m.yaml", "one.txt")
+
+    assert said.code == 3
+    assert "the source does not exist, which a run refuses" in said.out
+    assert "a run   would" not in said.out
 
 
 def test_only_the_folders_on_the_way_are_listed(
