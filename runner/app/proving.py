@@ -108,9 +108,8 @@ async def _verify(
         if (busy := holder(options.state, list(scopes(manifest)))) is not None:
             options.tell(Note(f"what is under way there may be told as changed: {busy}"))
         path = runs_folder(options.state) / f"{label}.journal"
-        with contextlib.closing(
-            Journal.create(path, header_of(label, manifest, "reverify" if only else "verify"))
-        ) as journal:
+        header = header_of(label, manifest, "reverify" if only else "verify")
+        with contextlib.closing(Journal.create(path, header)) as journal:
 
             def fit(ctx: Context) -> Context:
                 return replace(ctx, proving=turn[ctx.pair.name], expansion=Proof)

@@ -78,22 +78,30 @@ def running(state: Path, run: str) -> bool:
     return False
 def holder(state: Path, scopes: Sequence[Scope]) -> str | None:
     """Who holds a scope that overlaps one of these now, in words; None when nobody does."""
-    return _holder(state / "locks", scopes)
+    with _door(state / "locks"):
+        return _holder(state / "locks", scopes)
 
 
 def holders(state: Path) -> dict[str, str]:
     """The runs that hold something now, by their label, each in words."""
     found = {}
-    for facts in (state / "locks").glob("*.json"):
-        try:
-            said = json.loads(facts.read_text())
-            words = f"process {said['pid']} on {said['host']}, since {said['since']}"
-            run = str(said["run"])
-        except (OSError, ValueError, KeyError):
-            continue
-        if not _free(facts.with_suffix(".lock")):
-            found[run] = words
+    with _door(state / "locks"):
+        for facts in (state / "locks").glob("*.json"):
+            try:
+                said = json.loads(facts.read_text())
+                words = f"process {said['pid']} on {said['host']}, since {said['since']}"
+                run = str(said["run"])
+            except (OSError, ValueError, KeyError):
+                continue
+            if not _free(facts.with_suffix(".lock")):
+                found[run] = words
     return found
+
+
+def _door(folder: Path) -> FileLock:
+    """Held by whoever looks for holders: looking tries each lock, and for that instant it is not free."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return FileLock(folder / "door.lock", mode=0o600)
 
 
 def _holder(folder: Path, scopes: Sequence[Scope]) -> str | None:
