@@ -4,9 +4,10 @@ import contextlib
 from pathlib import Path
 from typing import NamedTuple
 
+from runner.app.applying import unapplied
 from runner.app.choosing import only_pairs
 from runner.app.past import CUT_OFF, find_run, journals, runs_folder
-from runner.app.plans import unapplied
+from runner.app.plans import Saved
 from runner.app.proving import Asked
 from runner.app.running import Options, Result, _drain, _locked
 from runner.manifest.manifest import Manifest, from_canonical
@@ -78,9 +79,11 @@ def same_pairs(header: Header) -> Manifest:
 async def go_on(header: Header, options: Options) -> Result:
     """Drain the plan whose apply was cut off. Raises PlanStale when it is no longer true."""
     manifest = _manifest(header)
+    with contextlib.closing(find_run(options.state, header.id)) as ours:
+        saved = Saved(header.id, ours.database.path, header, ours.validity, None, "own")
     with (
         _locked(manifest, options, header.id),
-        contextlib.closing(unapplied(Path(), header, manifest, options.state)) as journal,
+        contextlib.closing(unapplied(saved, manifest, options.state, None)) as journal,
     ):
         return Result(journal.database.path, await _drain(journal, manifest, options, planning=False))
 

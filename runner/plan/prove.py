@@ -1,10 +1,10 @@
 """Expand a pair into what a verification has to read, and write down what it finds without reading."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from runner.model.finding import Finding, judge
-from runner.model.node import Node
-from runner.model.path import join
+from runner.model.node import Folder, Node
+from runner.model.path import join, parent
 from runner.model.proving import Proving
 from runner.model.tally import Amount
 from runner.model.task import Context
@@ -33,29 +33,33 @@ class Proof(Expansion):
         if self._proving.read:
             self.counts["reading"] = Amount()
 
-    def _decide(self, pairing: Pairing) -> Verdict:
-        return decide(facts(*pairing, self._pair.mode, self._compare, self._step_ns))
+    def _decide(self, pairing: Pairing, free: Collection[str]) -> Verdict:
+        source, destination, _ = pairing
+        return decide(facts(source, destination, self._pair.mode, self._compare, self._step_ns))
 
     def _remembered(self, pairings: Sequence[Pairing]) -> Sequence[Pairing]:
         if not pairings:
             return pairings
         known = self._known(self._ctx.source.place, [pairing.source for pairing in pairings])
-        return [Pairing(_with(source, known), destination) for source, destination in pairings]
+        return [pairing._replace(source=_with(pairing.source, known)) for pairing in pairings]
 
     def _act(self, path: str, folder: int | None, pairing: Pairing, verdict: Verdict) -> None:
-        source, destination = pairing
+        source, destination, _ = pairing
         node = source or destination
         assert node is not None
         where = join(path, node.name)
         if source is None and node.kind == "folder" and self._pair.mode == "mirror":
-            self._extras[where] = _Extra(where, 0, None, "")
+            self._extras[join(self._there, node.name)] = _Extra(where, 0, None, "")
         if destination is None and node.kind == "folder":
             self._made[where] = 0
         if self._chosen(path, node.name):
             self._judge(where, node, pairing)
 
     def _judge(self, path: str, node: Node, pairing: Pairing) -> None:
-        found = judge(facts_of(pairing.source, pairing.destination, self._ctx, read=False))
+        source, destination, alias = pairing
+        if source is not None and alias:
+            source = source._replace(name=alias)
+        found = judge(facts_of(source, destination, self._ctx, read=False))
         if found.word in ("proven", "unproven") and node.kind == "folder":
             return
         if found.word == "unproven" or (found.word == "proven" and self._proving.read):
@@ -72,9 +76,9 @@ class Proof(Expansion):
             self._count("later", node)
             return
         self._count(self._looked, node)
-        self._row(
-            "prove", self._path(path, None), node, 0, "its content is to be proven", pairing.destination
-        )
+        target = join(parent(path), pairing.alias) if pairing.alias else ""
+        place, reason = self._path(path, None), "its content is to be proven"
+        self._row("prove", place, node, 0, reason, pairing.destination, target=target)
 
     def _found(self, path: str, found: Finding) -> None:
         self.draft.problems.append(
@@ -91,14 +95,14 @@ class Proof(Expansion):
         old: Node | None = None,
         *,
         origin: str = "",
-        bound: bool = True,
     ) -> int:
         """All that the walk itself asks for is the root, where the destination has none."""
         self._found(path, judge(facts_of(node, None, self._ctx, read=False)))
         return 0
 
-    def _enter(self, path: str, destination: object) -> None:
-        self._extras.pop(path, None)  # what is extra is told of, and not trashed
+    def _enter(self, destination: Folder | None) -> None:
+        if destination is not None:
+            self._extras.pop(destination.path, None)  # what is extra is told of, and not trashed
 
     def _chosen(self, folder: str, name: str) -> bool:
         if self._proving.only is None:

@@ -24,7 +24,7 @@ class Repair(Expansion):
         self._names: dict[str, bool] = {}
 
     def _act(self, path: str, folder: int | None, pairing: Pairing, verdict: Verdict) -> None:
-        source, destination = pairing
+        source, destination, alias = pairing
         if path != self._folder or not self._names:
             self._folder, self._names = path, self._wanted.names(path)
         if source is None or source.name not in self._names:
@@ -32,5 +32,5 @@ class Repair(Expansion):
         if destination is None or (source.kind, destination.kind) == ("folder", "folder"):
             super()._act(path, folder, pairing, verdict)
         elif self._names[source.name] and (source.kind, destination.kind) == ("file", "file"):
-            again = self._fits(source) or _AGAIN
-            super()._act(path, folder, Pairing(source, destination), again)
+            named = source._replace(name=alias) if alias else source
+            super()._act(path, folder, pairing, self._fits(named) or _AGAIN)

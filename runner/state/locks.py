@@ -66,16 +66,6 @@ def locked(
         yield
 
 
-def running(state: Path, run: str) -> bool:
-    """Does a process hold a scope for this run?"""
-    for facts in (state / "locks").glob("*.json"):
-        try:
-            held = json.loads(facts.read_text())["run"] == run
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-        if held and not _free(facts.with_suffix(".lock")):
-            return True
-    return False
 def holder(state: Path, scopes: Sequence[Scope]) -> str | None:
     """Who holds a scope that overlaps one of these now, in words; None when nobody does."""
     with _door(state / "locks"):

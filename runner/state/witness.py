@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from runner.state.locks import running
+from runner.state.locks import holders
 
 _MOST = 1000
 """Sightings that are kept; the oldest are forgotten, which costs a wait."""
@@ -35,7 +35,7 @@ class Witness:
 
     def alive(self, run: str) -> bool:
         """Is this run of ours still going?"""
-        return running(self._state, run)
+        return run in holders(self._state)
 
     def unchanged_s(self, lease: str, number: int) -> float:
         """For how long we have seen this number of that lease; 0.0 when it is new to us."""

@@ -8,6 +8,7 @@ from runner.model.exits import Exit
 from runner.model.finding import Answer, Facts, judge
 from runner.model.node import Node
 from runner.model.operation import Operation, Outcome, State
+from runner.model.path import name
 from runner.model.proving import Proving
 from runner.model.task import All, Context, Task
 
@@ -29,7 +30,7 @@ class Prove(Task):
         try:
             ours = await self._ours(op, ctx)
             theirs = await self._theirs(op, ctx, read=read)
-            there = await ctx.destination.stat(op.path) if ours != theirs or _belied(op, theirs) else None
+            there = await ctx.destination.stat(op.there) if ours != theirs or _belied(op, theirs) else None
             if there is None:
                 return Outcome(proof="read back" if read else ctx.algorithm)
             here = await ctx.source.stat(op.path)
@@ -40,7 +41,7 @@ class Prove(Task):
         if (here.generation, there.generation) != (op.source, op.destination):
             raise Changed("changed while it was verified", path=op.path)
         known = self._recorded(op, theirs, ctx)
-        facts = facts_of(here, there, ctx, read=True)._replace(
+        facts = facts_of(here._replace(name=name(op.there)), there, ctx, read=True)._replace(
             content="same" if ours == theirs else "differs", stored=known
         )
         found = judge(facts)
@@ -62,7 +63,7 @@ class Prove(Task):
     async def _theirs(self, op: Operation, ctx: Context, *, read: bool) -> Checksum:
         if not read:
             return Checksum.parse(op.digest)
-        return await ctx.destination.checksum(op.path, ctx.algorithm, expect=op.destination or None)
+        return await ctx.destination.checksum(op.there, ctx.algorithm, expect=op.destination or None)
 
     def _recorded(self, op: Operation, theirs: Checksum, ctx: Context) -> Answer:
         """The bytes there against what the listing says of them, or what was once read of this generation."""
