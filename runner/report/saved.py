@@ -29,14 +29,12 @@ def saved_lines(saved: Saved, numbers: Summary, own: str | None = None) -> Itera
     header, limit = saved.header, saved.validity
     if header.purpose != "plan":
         return
-    made = f"made {show_moment(header.created)} by acdrun {show(header.version)}"
+    over = limit is not None and time.time() > limit.expires
     source = f" from {show(header.file)}" if header.file else ""
-    yield Line(made + source)
+    yield Line(f"made {show_moment(header.created)} by acdrun {show(header.version)}{source}")
     if limit is not None:
-        over = time.time() > limit.expires
-        yield Line(
-            f"{'expired' if over else 'expires'} {show_moment(limit.expires)}", "error" if over else ""
-        )
+        word = "expired" if over else "expires"
+        yield Line(f"{word} {show_moment(limit.expires)}", "error" if over else "")
     key = f", {show(saved.seal.key)}" if saved.seal is not None else ""
     yield Line(_SEALED[saved.trust] + key, "" if saved.trust in ("own", "shared") else "error")
     if limit is not None:
@@ -45,9 +43,13 @@ def saved_lines(saved: Saved, numbers: Summary, own: str | None = None) -> Itera
     if limit is not None and limit.weak:
         verb = "looks" if limit.weak == 1 else "look"
         yield Line(f"weak preconditions: {count(limit.weak, 'operation')} {verb} just before writing", "dim")
-    if saved.trust in ("own", "shared") and header.state == "planned":
+    if saved.trust not in ("own", "shared") or header.state != "planned":
+        return
+    if not over:
         words = ["acdrun", "apply", *(["-f", own] if own else []), saved.name]
         yield Line(f"to apply exactly this:  {shlex.join(words)}")
+    elif header.file:
+        yield Line(f"to plan again:  {shlex.join(['acdrun', '--plan', '--out', 'PLAN', header.file])}")
 
 
 def saved_record(saved: Saved, numbers: Summary) -> dict[str, Any]:
