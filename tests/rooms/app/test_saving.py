@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,16 @@ def test_a_folder_that_takes_no_plan_is_told_before_anything_is_listed(world: Wo
         world.plan(out=world.folder / "file" / "saved.plan")
 
     assert world.opened == {}
+
+
+def test_what_a_killed_planning_has_left_is_removed_after_a_week(world: World) -> None:
+    folder = world.state / "plans"
+    folder.mkdir()
+    for name, days in (("old.journal", 8), ("young.journal", 6)):
+        (folder / name).write_text("")
+        then = time.time() - days * 24 * 3600
+        os.utime(folder / name, (then, then))
+
+    world.plan()
+
+    assert [path.name for path in folder.iterdir()] == ["young.journal"]
