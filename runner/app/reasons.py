@@ -97,7 +97,7 @@ async def why(manifest: Manifest, wanted: Sequence[tuple[Pair, str]], state: Pat
         for pair, path in wanted:
             here, there = await remotes.at(pair.source), await remotes.at(pair.destination)
             algorithm = common_algorithm(here.can, there.can)
-            ctx = Context(pair, here, there, algorithm, hashes, Tally, silent)
+            ctx = Context(pair, here, there, algorithm, hashes, Tally, silent, lambda checks: None)
             found.append(await _one(ctx, path, manifest, journal))
         return found
 

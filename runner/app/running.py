@@ -11,6 +11,7 @@ from typing import Self
 from runner import __version__
 from runner.app.applying import unapplied, weak_operations, writes
 from runner.app.leases import leased
+from runner.app.memory import learn, pair_key
 from runner.app.past import close_interrupted, file_of, runs_folder
 from runner.app.places import Remotes, scope, scopes
 from runner.app.plans import opened, trusted
@@ -29,6 +30,7 @@ from runner.plan.graph import PER_PAIR, StageGraph
 from runner.remote.remote import Remote
 from runner.state.account import Account
 from runner.state.hashes import Hashes
+from runner.state.history import History
 from runner.state.home import drop_ballast, load_ballast
 from runner.state.journal import Header, Journal, Validity, new_run
 from runner.state.locks import locked
@@ -42,6 +44,7 @@ class Options:
     state: the state directory; tell: hears what goes on; signals: drain at SIGINT and SIGTERM.
     wait_lock_s: how long to wait for another run; deadline_s, most_bytes: budgets of this run.
     transfers: how many files go over at once; None leaves it to the destination.
+    accepted: fingerprints of plans that may be carried out though a guard refuses them.
     """
 
     state: Path
@@ -51,6 +54,7 @@ class Options:
     deadline_s: float | None = None
     most_bytes: int | None = None
     transfers: int | None = None
+    accepted: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -94,8 +98,8 @@ async def run(manifest: Manifest, options: Options) -> Result:
 async def plan(manifest: Manifest, options: Options, out: Path | None = None) -> Result:
     """Do all of a run that reads, and stop before its first write.
 
-    out: where to save the plan; it must not exist. One that was cut off shows a part of the truth, and is
-    not saved. Otherwise the plan is gone with its `Result`.
+    out: where to save the plan; it must not exist. One that was cut off shows a part of the truth, and one that
+        a guard refused could not be applied: neither is saved. Otherwise the plan is gone with its `Result`.
     """
     label = new_run()
     path = options.state / "plans" / f"{label}.journal"
@@ -108,7 +112,7 @@ async def plan(manifest: Manifest, options: Options, out: Path | None = None) ->
         with contextlib.closing(Journal.create(path, header)) as journal:
             code = await _drain(journal, manifest, options, planning=True, limit=limit)
             whole = journal.header.state == "planned"
-        if out is None or key is None or not whole:
+        if out is None or key is None or not whole or code is Exit.REFUSED:
             return Result(path, code, keep=False)
         save(path, key, out)
     except BaseException:
@@ -185,8 +189,9 @@ async def _drain(
                 wait_s=options.wait_lock_s, waiting=lambda holder: tell(Note(f"waiting: {holder}")),
             ):  # fmt: skip
                 await Scheduler(
-                    journal, contexts, hooks, stop, tell, planning=planning, transfers=options.transfers
-                ).run()
+                    journal, contexts, hooks, stop, tell, planning=planning, transfers=options.transfers,
+                    accepted=options.accepted,
+                ).run()  # fmt: skip
             if limit is not None:
                 journal.limit(limit._replace(weak=weak_operations(journal, contexts)))
     except AcdrunError as error:
@@ -197,6 +202,7 @@ async def _drain(
     code = _code(journal, stop, planning=planning)
     if not planning:
         journal.end(int(code))
+        learn(journal, manifest, options.state)
     elif stop.code is None:
         journal.mark("planned")  # one that was cut off shows a part of the truth, and is never applied
     return code
@@ -237,6 +243,8 @@ async def contexts_of(
     account = Account(journal)
     async with contextlib.AsyncExitStack() as stack:
         hashes = stack.enter_context(contextlib.closing(Hashes(options.state / "hashes.db")))
+        history = stack.enter_context(contextlib.closing(History(options.state / "history.db")))
+        guards = {stage.pair: stage.id for stage in journal.stages() if stage.task == "guard"}
         remotes = Remotes(manifest, options.state, journal.header.id, stack)
         contexts = {}
         for pair in manifest.pairs:
@@ -245,8 +253,10 @@ async def contexts_of(
             algorithm = common_algorithm(source.can, destination.can)
             tally = functools.partial(account.tally, pair.name)
             filled_by = _filled_by(pair, manifest) if journal.header.state == "planning" else ""
+            key, checked = pair_key(manifest, pair), functools.partial(journal.check, guards[pair.name])
+            last = history.last(key) if key else None
             contexts[pair.name] = Context(
-                pair, source, destination, algorithm, hashes, tally, tell, filled_by
+                pair, source, destination, algorithm, hashes, tally, tell, checked, last, filled_by
             )
         yield contexts
 

@@ -69,9 +69,12 @@ def _apply(manifest: Manifest, out: Path) -> str:
 def _ending(code: Exit, numbers: Summary, again: str, apply: str) -> Iterator[Line]:
     """How the plan ended, and the next command to type. apply: "" for a plan that is not saved."""
     yield from outcome_lines(code, numbers)
+    if code is Exit.REFUSED and apply:
+        yield Line("  it was not saved: what a guard refuses cannot be applied", "dim")
     if code not in (Exit.CONVERGED, Exit.INCOMPLETE):
         return
     if apply:
         yield Line(f"saved; to apply exactly this:  {apply}")
     elif numbers.changes:
-        yield Line(f"to do it:  {again}")
+        accepted = "".join(f" --accept {mark}" for mark in numbers.accepted)
+        yield Line(f"to do it:  {again}{accepted}")

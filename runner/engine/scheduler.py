@@ -1,13 +1,14 @@
 """Run the stage graph: open stages are worked on, ended ones open or hold the next."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 
+from runner.engine.acceptance import Door
 from runner.engine.drain import Drain, Pulse
 from runner.engine.interrupt import Stop
 from runner.engine.reading import read_pair
-from runner.model.errors import AcdrunError, Refused
+from runner.model.errors import AcdrunError
 from runner.model.events import Listener, StageEnded, StageStarted
 from runner.model.operation import Operation
 from runner.model.stage import Stage
@@ -34,6 +35,7 @@ class Scheduler:
     """Drains a journal. Planning and running are the same, but that a plan begins no stage that writes.
 
     transfers: how many files go over at once; None leaves it to the destination's advice.
+    accepted: fingerprints of plans that are carried out though a guard refuses them.
     """
 
     def __init__(
@@ -46,11 +48,13 @@ class Scheduler:
         *,
         planning: bool,
         transfers: int | None = None,
+        accepted: Collection[str] = (),
     ) -> None:
         self._journal, self._queue, self._account = journal, Queue(journal), Account(journal)
         self._contexts, self._hooks, self._stop, self._tell = contexts, hooks, stop, tell
         self._planning, self._transfers = planning, transfers
         self._stages = {stage.id: stage for stage in journal.stages()}
+        self._door = Door(journal, accepted)
         self._feeders: dict[int, set[int]] = {}
         for binding in journal.bindings():
             if binding.how in ("each", "parent", "children") and binding.before != binding.after:
@@ -122,8 +126,8 @@ class Scheduler:
                 await task("guard").run(Operation(0, ""), self._contexts[stage.pair])
             elif stage.task == "hook":
                 await self._hooks.run(stage.job, stage.side)
-            elif refused := self._account.refused(stage.side.split("+")):
-                raise Refused(f"the guard of {refused!r} refused")
+            else:
+                await asyncio.to_thread(self._door.open, stage)
         except AcdrunError as error:
             self._settle(stage.id, failure=error)
         else:

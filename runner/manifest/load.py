@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from runner.manifest.job import (
     Policies,
     Unreadable,
 )
+from runner.manifest.limits import Positions, limits_of, named_limits
 from runner.manifest.manifest import Job, Manifest, pair_name
 from runner.manifest.problems import check
 from runner.manifest.remotes import Own, declared
@@ -109,7 +110,7 @@ def one_pair(
 def _in_mode(mode: Mode, manifest: Manifest) -> Manifest:
     (job,) = manifest.jobs
     nowhere = Place("", 1, 1)
-    pairs = tuple(replace(pair, mode=mode, place=nowhere) for pair in job.pairs)
+    pairs = tuple(replace(pair, mode=mode, place=nowhere, limits={}) for pair in job.pairs)
     return replace(manifest, file="", jobs=(replace(job, pairs=pairs, place=nowhere),), places={})
 
 
@@ -136,24 +137,42 @@ def _manifest(tree: Tree, folder: Path, remotes_file: Path | None) -> Manifest:
         raise ManifestError(problems)
     if model is None:
         raise AssertionError("a model that is not valid has problems")
-    jobs = tuple(_job(name, model.jobs[name], model, tree, places) for name in order)
+    positions = _positions(tree.spot)
+    positions |= named_limits(positions, dict(_shared_guards(model)))
+    jobs = tuple(_job(name, model.jobs[name], model, tree, places, positions) for name in order)
     return Manifest(
         name=model.name,
         file=tree.findings.file,
         jobs=jobs,
         remotes=remotes,
-        places=_positions(tree.spot),
+        places=positions,
         warnings=tuple(_warnings(tree, jobs)),
         plan=plan,
     )
 
 
-def _job(name: str, job: JobModel, model: ManifestModel, tree: Tree, places: dict[Keys, Location]) -> Job:
+def _shared_guards(model: ManifestModel) -> Iterator[tuple[Keys, Any]]:
+    """The pairs that do not write their guard themselves, each with what stands for it."""
+    for name, job in model.jobs.items():
+        for number, pair in enumerate(job.pairs):
+            if pair.guard is None or isinstance(pair.guard, str):
+                yield ("jobs", name, "pairs", number), pair.guard or model.defaults.guard
+
+
+def _job(
+    name: str,
+    job: JobModel,
+    model: ManifestModel,
+    tree: Tree,
+    places: dict[Keys, Location],
+    positions: Positions,
+) -> Job:
     pairs = []
     for number, pair in enumerate(job.pairs):
         keys: Keys = ("jobs", name, "pairs", number)
         ends = places[(*keys, "source")], places[(*keys, "destination")]
-        pairs.append(_pair(keys, pair, ends, model, tree))
+        pair_as_run = _pair(keys, pair, ends, model, tree)
+        pairs.append(replace(pair_as_run, limits=limits_of(positions, tree.findings.file, keys)))
     place = tree.findings.place(tree.key_at(("jobs", name)))
     return Job(name, job.needs, job.before or (), job.after or (), tuple(pairs), place)
 

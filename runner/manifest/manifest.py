@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from runner.backends import registry
 from runner.manifest.filter import RuleFilter
 from runner.manifest.job import Links, PlanModel, Unreadable
+from runner.manifest.limits import limits_of
 from runner.manifest.rules import Rule
 from runner.manifest.tree import Key, Keys
 from runner.model.config import RemoteConfig
@@ -183,6 +184,7 @@ def _pair(fields: dict[str, Any], job: str, number: int, manifest: Manifest) -> 
         links=one_of(Links, "links"),
         unreadable=one_of(Unreadable, "unreadable"),
         place=manifest.place("jobs", job, "pairs", number),
+        limits=limits_of(manifest.places, manifest.file, ("jobs", job, "pairs", number)),
     )
 
 

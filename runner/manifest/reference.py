@@ -19,6 +19,7 @@ _SECTIONS = {
     "SourceGuard": "`guard.source`",
     "TrashGuard": "`guard.trash`",
     "OverwriteGuard": "`guard.overwrite`",
+    "ShrinkGuard": "`guard.shrink`",
     "Rule": "A filter rule",
     "Conditions": "Conditions of a filter rule",
     "Limits": "`limits` of a remote",

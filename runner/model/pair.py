@@ -1,6 +1,7 @@
 """A pair as it will be run: every default filled in, every name resolved."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 from runner.model.errors import Place
@@ -40,7 +41,8 @@ class Pair:
     """A source, a destination and a mode, with the policies they follow.
 
     name: the job's name, with "#2" and so on for its further pairs; unique in a manifest.
-    place: where the manifest asks for it.
+    place: where the manifest asks for it. limits: where it says the limits of the guard, by names such as
+    "trash.max"; one that is missing has its default.
     """
 
     name: str
@@ -56,3 +58,4 @@ class Pair:
     links: Literal["skip", "block"]
     unreadable: Literal["incomplete", "fail"]
     place: Place
+    limits: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)

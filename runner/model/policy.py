@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from runner.model.path import fault
-from runner.model.units import Backoff, Duration, Percent
+from runner.model.units import Backoff, Duration, Percent, Size
 
 
 class _Policy(BaseModel):
@@ -92,6 +92,10 @@ class TrashGuard(_Policy):
     max_files: int = Field(
         default=1000, ge=0, description="Most files that a run may trash, whatever their share."
     )
+    max_bytes: Size | None = Field(
+        default=None,
+        description="Most bytes that a run may trash, such as `50GiB`, whatever their share; no limit by default.",
+    )
     always: int = Field(
         default=10,
         ge=0,
@@ -112,9 +116,27 @@ class OverwriteGuard(_Policy):
     )
 
 
+class ShrinkGuard(_Policy):
+    """How much smaller a source may be than in the last good run. Without such a run nothing is compared."""
+
+    max: Percent = Field(
+        default=0.50,
+        description="Most of the files, or bytes, of the last good run that a source may lack, such as `50%`; "
+        "`100%` for a source that is emptied now and then, such as a camera's card.",
+    )
+    always: int = Field(
+        default=100,
+        ge=0,
+        description="A source that lacks no more files than this is never refused by their share.",
+    )
+
+
 class GuardPolicy(_Policy):
     """When a finished plan is refused."""
 
     source: SourceGuard = Field(default=SourceGuard(), description="What the source must look like.")
     trash: TrashGuard = Field(default=TrashGuard(), description="How much may be trashed.")
     overwrite: OverwriteGuard = Field(default=OverwriteGuard(), description="How much may be overwritten.")
+    shrink: ShrinkGuard = Field(
+        default=ShrinkGuard(), description="How much smaller the source may be than in the last good run."
+    )

@@ -14,6 +14,33 @@ class Amount(NamedTuple):
         return Amount(self.number + number, self.size + size)
 
 
+class Seen(NamedTuple):
+    """A pair as its last good run left it.
+
+    run: that run's label; ended: seconds since 1970; filter: digest of the pair's filter then.
+    source: files listed there; destination: files it left there.
+    """
+
+    run: str
+    ended: float
+    filter: str
+    source: Amount
+    destination: Amount
+
+
+class Check(NamedTuple):
+    """One limit held against a finished plan.
+
+    limit: its name in the guard, such as "trash.max". level: "ok", "warn", "refused" (a person may accept
+    the one plan), "accepted" (somebody has), "final" (nobody may), or "note" for what is only told.
+    text: the numbers, in words.
+    """
+
+    limit: str
+    level: str
+    text: str
+
+
 class Tally(NamedTuple):
     """A pair after its two listings were matched, before the first write.
 

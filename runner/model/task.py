@@ -1,6 +1,6 @@
 """A task: a kind of work, and what it waits for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
 
@@ -9,7 +9,7 @@ from runner.model.events import Listener
 from runner.model.operation import Operation, Outcome
 from runner.model.pair import Mode, Pair
 from runner.model.proving import Proving
-from runner.model.tally import Tally
+from runner.model.tally import Check, Seen, Tally
 
 if TYPE_CHECKING:
     from runner.remote.remote import Remote
@@ -62,6 +62,8 @@ class Context:
     source, destination: the two places, as views whose root is the pair's.
     algorithm: of the digests this pair is compared and proven by.
     tally: counts the plan as it stands in the journal.
+    checked: writes down what the guard found.
+    last: what the last good run of the pair left, None when none is known.
     filled_by: what writes to the source before this pair runs, in a plan, where that has not happened.
     proving: how the pair is verified, in a verification.
     expansion: what turns pairings into operations, where it is not the usual one of a run.
@@ -74,6 +76,8 @@ class Context:
     hashes: "Hashes"
     tally: Callable[[], Tally]
     tell: Listener
+    checked: Callable[[Sequence[Check]], None]
+    last: Seen | None = None
     filled_by: str = ""
     proving: Proving | None = None
     expansion: Callable[..., Any] | None = None

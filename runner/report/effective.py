@@ -33,6 +33,7 @@ _POLICY = (
     "source",
     "trash",
     "overwrite",
+    "shrink",
 )
 _DEFAULTED = ("filter", "checksum", "retry", "guard", "case", "links", "unreadable")
 _NOTES_AT = 48

@@ -68,7 +68,7 @@ def pair_fields(numbers: PairSummary) -> Record:
         },
         "undone": dict(numbers.undone), "blocked": numbers.blocked, "gaps": dict(numbers.gaps),
         "left": numbers.left, "aliased": numbers.aliased, "excluded": numbers.excluded, "links": numbers.links,
-        "guard": numbers.guard, "holds": numbers.holds,
+        "guard": numbers.guard, "checks": [check._asdict() for check in numbers.checks], "holds": numbers.holds,
     }  # fmt: skip
 
 
@@ -83,6 +83,7 @@ def summary_record(summary: Summary) -> Record:
         "trashed": sum(p.removed.number for p in pairs), "blocked": sum(p.blocked for p in pairs),
         "failed": sum(p.undone["failed"] for p in pairs), "stale": sum(p.undone["stale"] for p in pairs),
         "held": sum(p.undone["held"] for p in pairs), "pending": sum(p.undone["pending"] for p in pairs),
+        "refused": summary.refused, "accepted": summary.accepted,
         "hooks": [{"job": h.job, "side": h.side, "state": h.state, "why": h.why} for h in summary.hooks],
     }  # fmt: skip
 

@@ -1,16 +1,26 @@
 """A plan as text: what would change, pair by pair, and what to type next."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from runner.model.errors import Problem
 from runner.model.path import show
-from runner.model.show import show_percent, show_size
+from runner.model.show import show_size
 from runner.model.tally import Amount
 from runner.report.amounts import amount, count, proof
 from runner.report.changes import MOST_LINES, change_lines
-from runner.report.line import Line
+from runner.report.line import Line, Tone
 from runner.report.summary import PairSummary, Summary, total
 from runner.state.account import Account, Trouble
+
+_SAID: Mapping[str, tuple[str, Tone]] = {
+    "final": (" refused", "error"),
+    "refused": (" refused", "error"),
+    "accepted": (" accepted", "warn"),
+    "warn": (" warns", "warn"),
+    "ok": (" ok", "dim"),
+    "note": ("", "dim"),
+}
+_ORDER = list(_SAID)
 
 
 def plan_lines(
@@ -91,19 +101,20 @@ def nothing_to_do(pairs: Sequence[PairSummary]) -> str:
     )
 
 
-def guard_lines(numbers: PairSummary) -> Iterator[Line]:
-    """What the guard said, with the plan's numbers beside the limits that were held against them."""
-    if numbers.guard not in ("", "ok"):
+def guard_lines(numbers: PairSummary, *, every: bool = False, verbose: bool = False) -> Iterator[Line]:
+    """What the guard found: each limit with the numbers that were held against it, refusals first.
+
+    every: also what passed. The last good run is told where something else than that is told, or with verbose.
+    """
+    checks = sorted(numbers.checks, key=lambda check: _ORDER.index(check.level))
+    notable = any(check.level not in ("ok", "note") for check in checks)
+    for check in checks:
+        wanted = {"ok": every, "note": notable or (every and verbose)}.get(check.level, True)
+        if wanted:
+            word, tone = _SAID[check.level]
+            yield Line(f"  guard{word}: {show(check.text)}", tone)
+    if numbers.guard not in ("", "ok") and not any(check.level in ("final", "refused") for check in checks):
         yield Line(f"  guard refused: {show(numbers.guard)} ({numbers.pair.place})", "error")
-        return
-    guard, there = numbers.pair.guard, numbers.listed.get("destination", Amount())
-    if numbers.trashed.number:
-        most, always, files = show_percent(guard.trash.max), guard.trash.always, guard.trash.max_files
-        limit = f"limit {most}, but {always:,} always and {files:,} at most"
-        yield Line(f"  guard {numbers.guard}: trashes {_share(numbers.trashed, there)}; {limit}", "dim")
-    if numbers.changed.number:
-        limit = f"limit {show_percent(guard.overwrite.max)}, but {guard.overwrite.always:,} always"
-        yield Line(f"  guard {numbers.guard}: overwrites {_share(numbers.changed, there)}; {limit}", "dim")
 
 
 def trouble_line(trouble: Trouble, sign: str = "!") -> Line:
@@ -131,7 +142,7 @@ def _pair_lines(
         why = numbers.holds["trash"].removeprefix("held back: ")
         yield Line(f"  ! nothing is trashed: {show(why)}", "block")
     if numbers.guard:
-        yield from guard_lines(numbers)
+        yield from guard_lines(numbers, every=True, verbose=verbose)
 
 
 def unread_lines(numbers: PairSummary) -> Iterator[Line]:
@@ -163,11 +174,6 @@ def aside_lines(numbers: PairSummary) -> Iterator[Line]:
         parts.append(f"{count(numbers.aliased)} under an alias, for its name is another's there")
     if parts:
         yield Line("    " + "; ".join(parts), "dim")
-
-
-def _share(part: Amount, whole: Amount) -> str:
-    share = part.number / whole.number if whole.number else 0.0
-    return f"{part.number:,} of {count(whole.number)} ({show_percent(share)})"
 
 
 def _argv(argv: Sequence[str]) -> str:

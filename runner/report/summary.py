@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from runner.manifest.manifest import Job, Manifest, from_canonical
 from runner.model.pair import Pair
-from runner.model.tally import Amount
+from runner.model.tally import Amount, Check
 from runner.state.account import Account, Group, StageFigures
 from runner.state.journal import Header, Journal
 
@@ -25,7 +25,8 @@ class PairSummary:
     among them that were to be sent.
     aliased: files whose own name is a twin's at the destination.
     blocked: entries that cannot be kept in step; gaps: parts that could not be listed, by side.
-    guard: "" when it has not spoken, else "ok" or its objections. holds: why stages were held or failed.
+    guard: "" when it has not spoken, else "ok" or its objections; checks: each limit with its numbers.
+    holds: why stages were held or failed.
     """
 
     pair: Pair
@@ -55,6 +56,7 @@ class PairSummary:
     excluded: int = 0
     links: int = 0
     guard: str = ""
+    checks: list[Check] = field(default_factory=list)
     holds: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -87,12 +89,18 @@ class PairSummary:
 
 @dataclass(slots=True)
 class Summary:
-    """A whole plan or run. stages: those that no pair owns (hooks), and how they stand."""
+    """A whole plan or run.
+
+    hooks: stages that no pair owns, and how they stand. refused: fingerprints of the plans that a guard refused
+    and a person may accept; accepted: of those that somebody has.
+    """
 
     header: Header
     manifest: Manifest
     pairs: list[PairSummary]
     hooks: list[StageFigures]
+    refused: list[str] = field(default_factory=list)
+    accepted: list[str] = field(default_factory=list)
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -110,10 +118,10 @@ def summary(journal: Journal) -> Summary:
     header, account = journal.header, Account(journal)
     manifest = from_canonical(header.manifest)
     pairs = {pair.name: PairSummary(pair) for pair in manifest.pairs}
-    stages = account.stages()
+    stages, checks = account.stages(), account.checks()
     for stage in stages:
         if stage.pair in pairs:
-            _add_stage(pairs[stage.pair], stage, account.counts(stage.id))
+            _add_stage(pairs[stage.pair], stage, account.counts(stage.id), checks.get(stage.id, []))
     for group in account.groups():
         if group.pair in pairs:
             _add_group(pairs[group.pair], group)
@@ -122,7 +130,10 @@ def summary(journal: Journal) -> Summary:
             continue
         if task == "match" or kind == "blocked":
             pairs[name].blocked += number
-    return Summary(header, manifest, list(pairs.values()), [s for s in stages if s.task == "hook"])
+    hooks = [stage for stage in stages if stage.task == "hook"]
+    marks = [(c.level, c.text) for s in stages if s.task == "accept" for c in checks.get(s.id, ())]
+    refused, accepted = ([text for level, text in marks if level == wanted] for wanted in ("refused", "ok"))
+    return Summary(header, manifest, list(pairs.values()), hooks, refused, accepted)
 
 
 def total(amounts: Iterable[Amount]) -> Amount:
@@ -133,7 +144,9 @@ def total(amounts: Iterable[Amount]) -> Amount:
     return result
 
 
-def _add_stage(numbers: PairSummary, stage: StageFigures, counts: dict[str, Amount]) -> None:
+def _add_stage(
+    numbers: PairSummary, stage: StageFigures, counts: dict[str, Amount], checks: list[Check]
+) -> None:
     if stage.task == "list":
         if "listed" in counts:
             numbers.listed[stage.side] = counts["listed"]
@@ -151,7 +164,9 @@ def _add_stage(numbers: PairSummary, stage: StageFigures, counts: dict[str, Amou
             elif word == "aliased":
                 numbers.aliased = files.number
     if stage.task == "guard" and stage.state in ("done", "failed"):
-        numbers.guard = "ok" if stage.state == "done" else stage.why
+        against = [check.text for check in checks if check.level in ("final", "refused")]
+        numbers.guard = "; ".join(against) or ("ok" if stage.state == "done" else stage.why)
+        numbers.checks = checks
     elif stage.why:  # of a plan's own stages too: what holds them is known before they begin
         numbers.holds[f"{stage.task} {stage.side}".strip()] = stage.why
 

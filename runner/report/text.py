@@ -1,5 +1,6 @@
 """What a run came to, as text: what was done, what proves it, what was not done and why."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 
 from runner.model.exits import Exit
@@ -56,9 +57,17 @@ def next_step(code: Exit, summary: Summary) -> str:
     """What to try after this exit code."""
     if code is Exit.REFUSED and all(numbers.guard in ("", "ok") for numbers in summary.pairs):
         return "a missing source is never taken for an empty one: is the disk mounted, the path right?"
+    if code is Exit.REFUSED and summary.refused:
+        return f"if exactly this plan is meant: {accepting(summary)}; if it always is, change the limit in the manifest"
     if code is Exit.DENIED and (remotes := _remotes_not_read(summary)):
         return f"acdrun login {' or '.join(remotes)}, or renew the permission; then run it again"
     return _NEXT.get(code, "")
+
+
+def accepting(summary: Summary) -> str:
+    """The command that carries the refused plan out, if it is found again just as it is now."""
+    marks = " ".join(f"--accept {mark}" for mark in [*summary.accepted, *summary.refused])
+    return f"acdrun {shlex.quote(summary.manifest.file)} {marks}"
 
 
 def _remotes_not_read(summary: Summary) -> list[str]:
@@ -71,7 +80,7 @@ _AGAIN = "what succeeded is not done twice"
 _NEXT = {
     Exit.FAILED: f"run it again: {_AGAIN}",
     Exit.INCOMPLETE: "see to what is listed above, then run it again",
-    Exit.REFUSED: "if the change is meant, raise that limit in the pair's `guard`",
+    Exit.REFUSED: "no option accepts this: put right what is told above, or change the pair's `guard`",
     Exit.STALE: "make a new plan: acdrun --plan",
     Exit.DENIED: "renew the login or the permission, then run it again",
     Exit.TEMPORARY: f"run it again later: {_AGAIN}",
@@ -115,8 +124,7 @@ def _confirmed(numbers: PairSummary, word: str, files: Amount) -> str:
 
 
 def _not_done(numbers: PairSummary) -> Iterator[Line]:
-    if numbers.guard not in ("", "ok"):
-        yield from guard_lines(numbers)
+    yield from guard_lines(numbers)
     undone = numbers.undone
     if undone["failed"]:
         yield Line(f"  failed {count(undone['failed'], 'operation')}", "error")

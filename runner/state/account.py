@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from runner.model.tally import Amount, Tally
+from runner.model.tally import Amount, Check, Tally
 from runner.state.journal import Journal
 
 
@@ -119,6 +119,36 @@ class Account:
         query = f"SELECT pair FROM stage WHERE exit = 4 AND job IN ({marks}) ORDER BY id LIMIT 1"  # noqa: S608
         rows = self._database.rows(query, *jobs)
         return str(rows[0][0]) if rows else ""
+
+    def checks(self) -> dict[int, list[Check]]:
+        """What guards and doors found, by stage."""
+        found: dict[int, list[Check]] = {}
+        for stage, *check in self._database.rows("SELECT stage, what, level, text FROM finding ORDER BY id"):
+            found.setdefault(int(str(stage)), []).append(Check(*map(str, check)))
+        return found
+
+    def objections(self, jobs: Sequence[str]) -> list[tuple[str, str]]:
+        """What the guards of these jobs refuse: pair and text."""
+        marks = ",".join("?" * len(jobs))
+        query = (
+            "SELECT pair, text FROM finding JOIN stage ON stage.id = finding.stage"  # noqa: S608
+            f" WHERE level = 'refused' AND task = 'guard' AND job IN ({marks}) ORDER BY finding.id"
+        )
+        return self._database.rows(query, *jobs)  # type: ignore[return-value]
+
+    def left_there(self, pair: str) -> Amount:
+        """Files at the destination after this run: those listed, those it made, without those it trashed.
+
+        Bytes are near: what an overwritten file took before is not known.
+        """
+        query = (
+            "SELECT coalesce(sum(CASE task WHEN 'upload' THEN 1 ELSE -1 END), 0),"
+            " coalesce(sum(CASE task WHEN 'upload' THEN size ELSE -size END), 0)"
+            " FROM op JOIN stage ON stage.id = op.stage WHERE pair = ? AND node = 'file' AND op.state = 'done'"
+            " AND (task = 'trash' OR task = 'upload' AND destination IS NULL)"
+        )
+        ((number, size),) = self._database.rows(query, pair)
+        return self.tally(pair).destination.plus(int(str(number)), int(str(size)))
 
     def stages(self) -> list[StageFigures]:
         """Every stage in order."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from runner.model.stage import Binding, Stage
+from runner.model.tally import Check
 from runner.state.database import Database
 
 VERSION = 2
@@ -169,6 +170,24 @@ class Journal:
         with self.database.transaction() as connection:
             connection.executemany(
                 "INSERT OR REPLACE INTO tally VALUES (?, ?, ?, ?)", ((stage, *count) for count in counts)
+            )
+
+    def check(self, stage: int, checks: Iterable[Check]) -> None:
+        """Write down what a guard, or the door of a wave, found; what it found before is replaced."""
+        with self.database.transaction() as connection:
+            connection.execute("DELETE FROM finding WHERE stage = ?", (stage,))
+            connection.executemany(
+                "INSERT INTO finding (stage, what, level, text) VALUES (?, ?, ?, ?)",
+                ((stage, *check) for check in checks),
+            )
+
+    def accept(self, jobs: Sequence[str]) -> None:
+        """What the guards of these jobs refuse has been accepted."""
+        with self.database.transaction() as connection:
+            connection.execute(
+                "UPDATE finding SET level = 'accepted' WHERE level = 'refused' AND stage IN"  # noqa: S608
+                f" (SELECT id FROM stage WHERE task = 'guard' AND job IN ({_marks(jobs)}))",
+                tuple(jobs),
             )
 
     def close(self) -> None:

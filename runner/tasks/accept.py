@@ -8,8 +8,9 @@ class Accept(Task):
 
     It opens when every guard of them has spoken and none has refused, so that a refusal of one
     pair leaves the others unchanged too. A pair that could not be listed holds back itself only.
+    It is the last thing that a plan does: whether the plan is accepted is a part of it.
     """
 
     name = "accept"
-    effect = "write"
+    effect = "read"
     after = (Ended("guard"),)

@@ -20,6 +20,7 @@ from runner.model.events import Event
 from runner.model.exits import Exit
 from runner.model.node import Node
 from runner.model.path import join, order, parent
+from runner.model.tally import Check
 from runner.state.account import Change, StageFigures, Trouble
 from runner.state.journal import Header
 from tests.lab.faulty import Fault, Faulty
@@ -44,6 +45,19 @@ class Ended:
     changes: list[Change]
     troubles: list[Trouble]
     told: list[Event]
+    found: dict[int, list[Check]] = field(default_factory=dict)
+
+    def checks(self, pair: str) -> list[Check]:
+        """What the guard of a pair found."""
+        return self.found.get(self.stage("guard", pair).id, [])
+
+    @property
+    def refused(self) -> list[str]:
+        """Fingerprints of the plans that a person may accept."""
+        doors = [
+            check for stage in self.stages if stage.task == "accept" for check in self.found.get(stage.id, ())
+        ]
+        return [check.text for check in doors if check.level == "refused"]
 
     def ops(self, task: str, state: str | None = None) -> list[str]:
         """Paths of the operations of a task, as planned; only those in a state, if one is given."""
@@ -199,6 +213,7 @@ class World:
                 list(account.changes()),
                 account.troubles(),
                 told,
+                account.checks(),
             )
 
     def _door(self, kind: str) -> "_Door":

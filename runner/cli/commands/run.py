@@ -2,9 +2,11 @@
 
 import difflib
 import os
+import re
 import shlex
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from runner.model.exits import Exit, gravest
 from runner.model.path import show
 from runner.report.line import Line
 
+_FINGERPRINT = re.compile("[0-9a-f]{12}")
 _OFTEN = {"run": "no verb is needed: acdrun FILE", "sync": "acdrun FILE", "plan": "acdrun --plan FILE"}
 """Words that other programs have here."""
 
@@ -33,7 +36,7 @@ def run(argv: Sequence[str], output: Output) -> Exit:
     manifests = [load(Path(file)) for file in args.files]
     from runner import app
 
-    options = options_of(args)
+    options = replace(options_of(args), accepted=frozenset(args.accept))
     code = Exit.CONVERGED
     for manifest in manifests:
         if len(manifests) > 1 and not args.json and not args.quiet:
@@ -56,6 +59,13 @@ def run(argv: Sequence[str], output: Output) -> Exit:
 def _parser() -> Parser:
     parser = Parser("", "[--plan] FILE...", "Bring everything in step that the manifests declare.")
     parser.add_argument("files", nargs="*", metavar="FILE", help="a manifest")
+    parser.add_argument(
+        "--accept",
+        action="append",
+        default=[],
+        metavar="PLAN",
+        help="carry out, though a guard refuses it, the one plan of this fingerprint, as the refusal shows it",
+    )
     add_plan(parser)
     add_budgets(parser)
     return parser
@@ -65,6 +75,14 @@ def _check(args: Namespace) -> None:
     if not args.files:
         raise UsageError("no manifest is named", hint="acdrun --help")
     only_with_plan(args)
+    for mark in args.accept:
+        if not _FINGERPRINT.fullmatch(mark):
+            raise UsageError(
+                f"{mark!r} is no fingerprint of a plan",
+                hint="the refusal of a plan shows it: 12 digits and letters",
+            )
+    if args.accept and len(args.files) > 1:
+        raise UsageError("--accept is for the plan of one manifest", hint="run that one alone")
     if args.out and len(args.files) > 1:
         raise UsageError("--out saves the plan of one manifest", hint="make a plan for each of them")
     for file in args.files:

@@ -106,3 +106,12 @@ CREATE TABLE seal (
     key        TEXT NOT NULL,             -- which key it was made with, by a digest of it
     mac        BLOB NOT NULL
 ) STRICT;
+
+-- What a guard found when it held one of its limits against the plan; of accept, the plan's fingerprint.
+CREATE TABLE finding (
+    id     INTEGER PRIMARY KEY,
+    stage  INTEGER NOT NULL REFERENCES stage,
+    what   TEXT NOT NULL,                -- the limit, such as trash.max; history; plan for a fingerprint
+    level  TEXT NOT NULL,                -- ok, note, warn, refused, accepted, final (refused, and nobody may accept it)
+    text   TEXT NOT NULL                 -- the numbers in words
+) STRICT;

@@ -19,7 +19,7 @@ def refused(world: World, guard: dict[str, Any]) -> str:
     assert ended.code == 4
     assert (world.nodes("dst"), world.trash("dst")) == before
     assert {change.state for change in ended.changes} <= {"held"}
-    return ended.stage("guard").why
+    return ended.stage("accept", "", "job").why
 
 
 @pytest.mark.torture
@@ -96,7 +96,7 @@ def test_g8_more_overwrites_than_the_limit_are_refused(world: World, mode: str) 
     ended = world.run(world.pair(mode, guard={"overwrite": {"max": "99%", "always": 19}}))
 
     assert ended.code == 4
-    assert "overwrite.max" in ended.stage("guard").why
+    assert "overwrite.max" in ended.stage("accept", "", "job").why
     assert set(world.files("dst").values()) == {b"x"}
 
 
@@ -113,7 +113,11 @@ def test_files_found_the_same_by_hashing_count_as_no_overwrites(world: World) ->
 def test_fewer_files_than_the_source_must_hold_are_refused(world: World) -> None:
     world.write("src", {"a": "1"})
 
-    assert "source.min_files is 2, but only 1" in refused(world, {"source": {"min_files": 2}})
+    said = refused(world, {"source": {"min_files": 2}})
+
+    assert "source.min_files is 2 (" in said
+    assert "world.yaml:1:" in said
+    assert "but only 1 are there" in said
 
 
 @pytest.mark.torture
@@ -125,7 +129,10 @@ def test_s9_a_source_without_its_sentinel_is_refused(world: World, here: bool) -
     if here:
         assert world.run(world.pair("mirror", guard=guard)).code == 0
     else:
-        assert "sentinel" in refused(world, guard)
+        ended = world.run(world.pair("mirror", guard=guard))
+        assert ended.code == 4
+        assert "sentinel" in ended.stage("guard").why
+        assert world.files("dst") == {}
 
 
 def test_every_objection_is_said_at_once(world: World) -> None:

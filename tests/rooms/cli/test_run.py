@@ -112,7 +112,7 @@ def test_a_refused_plan_shows_the_numbers_and_the_line(acdrun: Acdrun, place: Pa
     plan, run = acdrun("--plan", "m.yaml"), acdrun("m.yaml")
 
     assert plan.code == run.code == 4
-    said = "guard refused: source.min_files is 100, but only 3 are there (m.yaml:6:9)"
+    said = "guard refused: source.min_files is 100 (m.yaml:9:28), but only 3 are there\n"
     assert said in plan.out
     assert said in run.out
     assert "to do it" not in plan.out
