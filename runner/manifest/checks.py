@@ -1,23 +1,18 @@
-"""What no single field can tell: names that lead nowhere, circles, places within each other.
+"""What no single field can tell: names that lead nowhere, circles.
 
 All of it looks at the tree as written, so that it also finds something where other parts are wrong.
 """
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 
-from runner.backends import registry
 from runner.manifest.location import BadLocation, parse_location
-from runner.manifest.problems import describe, did_you_mean
+from runner.manifest.problems import did_you_mean
 from runner.manifest.tree import Keys, Tree
 from runner.model.config import RemoteConfig
 from runner.model.pair import Location
-from runner.model.path import fold
 
 POLICIES = ("checksum", "retry", "guard")
-Spread = tuple[str, tuple[str, ...]]
-"""Which storage a location lies on, and the names that lead to it there."""
 
 
 def policies(tree: Tree) -> None:
@@ -114,66 +109,3 @@ def locations(
                 continue
             found[keys] = location
     return found
-
-
-def overlaps(tree: Tree, found: Mapping[Keys, Location], remotes: Mapping[str, RemoteConfig]) -> None:
-    """No source lies in its own destination or around it, and no two destinations within each other."""
-    spread = {keys: _spread(location, remotes) for keys, location in found.items()}
-    for keys, _ in tree.pairs():
-        source, destination = spread.get((*keys, "source")), spread.get((*keys, "destination"))
-        if source and destination and (how := _how(destination, source)):
-            tree.findings.report(
-                tree.at((*keys, "destination")),
-                "overlap",
-                f"the destination of {describe(keys)} {how} its own source",
-                "copy to a place beside it",
-            )
-    ends = sorted((place, keys) for keys, place in spread.items() if keys[-1] == "destination")
-    around: list[tuple[Spread, Keys]] = []
-    for place, keys in ends:
-        # In this order a place comes right after those that hold it.
-        while around and not _how(place, around[-1][0]):
-            around.pop()
-        if around:
-            other = around[-1]
-            later, first = sorted([keys, other[1]], key=tree.at, reverse=True)
-            how = _how(spread[later], spread[first])
-            tree.findings.report(
-                tree.at(later),
-                "overlap",
-                f"the destination of {describe(later[:-1])} {how} that of {describe(first[:-1])}, "
-                f"in line {tree.at(first).line}",
-                "give each pair a destination of its own",
-            )
-        around.append((place, keys))
-
-
-def _how(one: Spread, other: Spread) -> str:
-    if one[0] != other[0]:
-        return ""
-    if one[1] == other[1]:
-        return "is"
-    if one[1][: len(other[1])] == other[1]:
-        return "lies within"
-    return "holds" if other[1][: len(one[1])] == one[1] else ""
-
-
-def _spread(location: Location, remotes: Mapping[str, RemoteConfig]) -> Spread:
-    if not location.remote:
-        return "local", _parts(os.path.realpath(location.path))
-    config = remotes.get(location.remote)
-    if config is None:  # declared, but not as it should be
-        return f"remote {location.remote}", _parts(location.path)
-    kind = registry.full_name(str(getattr(config, "type", ""))) or ""
-    if kind == "local":
-        top = str(getattr(config, "path", "/"))
-        return "local", _parts(os.path.realpath(os.path.join(top, config.root.strip("/"), location.path)))
-    # Memory without a name is a place of its own. Elsewhere two remotes may mean one account.
-    alone = kind == "memory" and not getattr(config, "store", "")
-    own = location.remote if alone else config.model_dump_json(exclude={"root", "limits"})
-    # Most services cannot tell "A" from "a"; to refuse a pair too many is the safe error.
-    return f"{kind} {own}", tuple(map(fold, _parts(f"{config.root}/{location.path}")))
-
-
-def _parts(path: str) -> tuple[str, ...]:
-    return tuple(part for part in path.split("/") if part)

@@ -21,6 +21,7 @@ from runner.manifest.job import (
 )
 from runner.manifest.limits import Positions, limits_of, named_limits
 from runner.manifest.manifest import Job, Manifest, pair_name
+from runner.manifest.overlaps import overlaps
 from runner.manifest.problems import check
 from runner.manifest.remotes import Own, declared
 from runner.manifest.rules import Rule
@@ -131,7 +132,7 @@ def _manifest(tree: Tree, folder: Path, remotes_file: Path | None) -> Manifest:
     places = checks.locations(tree, here, find, lambda: [*tree.mapping("remotes"), *own.names()])
     checks.policies(tree)
     order = checks.needs(tree)
-    checks.overlaps(tree, places, remotes)
+    unordered = overlaps(tree, places, remotes)
     plan = saving(tree, model, here)
     if problems := tree.findings.problems() + own.problems():
         raise ManifestError(problems)
@@ -146,7 +147,7 @@ def _manifest(tree: Tree, folder: Path, remotes_file: Path | None) -> Manifest:
         jobs=jobs,
         remotes=remotes,
         places=positions,
-        warnings=tuple(_warnings(tree, jobs)),
+        warnings=(*_warnings(tree, jobs), *unordered),
         plan=plan,
     )
 
