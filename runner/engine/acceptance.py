@@ -1,6 +1,7 @@
 """The door between reading and writing: whether the plan of a wave of jobs may be carried out."""
 
 from collections.abc import Collection
+from itertools import groupby
 
 from runner.model.errors import Refused
 from runner.model.stage import Stage
@@ -8,6 +9,8 @@ from runner.model.tally import Check
 from runner.state.account import Account
 from runner.state.fingerprint import fingerprint
 from runner.state.journal import Journal
+
+_CHANGED = "this is not the plan that was accepted: it has changed"
 
 
 class Door:
@@ -26,20 +29,25 @@ class Door:
         jobs, account = stage.side.split("+"), Account(self._journal)
         if refused := account.refused(jobs):
             raise Refused(f"the guard of {refused!r} refused")
-        objections = [f"the guard of {pair!r} refused: {text}" for pair, text in account.objections(jobs)]
+        objections = account.objections(jobs)
         if not objections and not self._accepted:
             return
         mark, operations = fingerprint(self._journal, jobs)
-        accepted = mark in self._accepted
-        self._used = self._used or accepted
-        self._journal.check(stage.id, [Check("plan", "ok" if accepted else "refused", mark)])
-        if accepted:
+        if mark in self._accepted:
+            self._used = True
+            self._journal.check(stage.id, [Check("plan", "ok", mark)])
             self._journal.accept(jobs)
             return
-        if self._accepted and (objections or (operations and self._last(stage) and not self._used)):
-            objections.append("the plan is not the one that was accepted: it has changed")
-        if objections:
-            raise Refused("; ".join(objections))
+        missed = bool(self._accepted) and not self._used and self._last(stage) and operations > 0
+        if not objections and not missed:
+            return
+        changed = [Check("changed", "warn", _CHANGED)] if self._accepted else []
+        self._journal.check(stage.id, [Check("plan", "refused", mark), *changed])
+        said = [
+            f"the guard of {pair!r} refused: {'; '.join(text for _, text in texts)}"
+            for pair, texts in groupby(objections, key=lambda objection: objection[0])
+        ]
+        raise Refused("; ".join([*(check.text for check in changed), *said]))
 
     def _last(self, stage: Stage) -> bool:
         doors = [other.id for other in self._journal.stages() if other.task == "accept"]

@@ -68,7 +68,7 @@ def total_line(summary: Summary) -> str:
         return nothing_to_do(pairs)
     new, changed = total(p.new for p in pairs), total(p.changed for p in pairs)
     moved = sum(p.moved.number + p.moved_folders for p in pairs)
-    trashed = total(p.trashed for p in pairs if "trash" not in p.holds)
+    trashed = total(p.trashed for p in pairs if "trash" not in p.holds or summary.refused)
     leaving = total(p.leaving for p in pairs)
     parts = [
         f"{new.number:,} new",

@@ -92,7 +92,7 @@ class Summary:
     """A whole plan or run.
 
     hooks: stages that no pair owns, and how they stand. refused: fingerprints of the plans that a guard refused
-    and a person may accept; accepted: of those that somebody has.
+    and a person may accept; accepted: of those that somebody has; changed: somebody accepted another plan.
     """
 
     header: Header
@@ -101,6 +101,7 @@ class Summary:
     hooks: list[StageFigures]
     refused: list[str] = field(default_factory=list)
     accepted: list[str] = field(default_factory=list)
+    changed: bool = False
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -131,9 +132,11 @@ def summary(journal: Journal) -> Summary:
         if task == "match" or kind == "blocked":
             pairs[name].blocked += number
     hooks = [stage for stage in stages if stage.task == "hook"]
-    marks = [(c.level, c.text) for s in stages if s.task == "accept" for c in checks.get(s.id, ())]
-    refused, accepted = ([text for level, text in marks if level == wanted] for wanted in ("refused", "ok"))
-    return Summary(header, manifest, list(pairs.values()), hooks, refused, accepted)
+    doors = [(c.level, c.text) for s in stages if s.task == "accept" for c in checks.get(s.id, ())]
+    refused, accepted, changed = (
+        [text for level, text in doors if level == wanted] for wanted in ("refused", "ok", "warn")
+    )
+    return Summary(header, manifest, list(pairs.values()), hooks, refused, accepted, bool(changed))
 
 
 def total(amounts: Iterable[Amount]) -> Amount:
@@ -168,7 +171,8 @@ def _add_stage(
         numbers.guard = "; ".join(against) or ("ok" if stage.state == "done" else stage.why)
         numbers.checks = checks
     elif stage.why:  # of a plan's own stages too: what holds them is known before they begin
-        numbers.holds[f"{stage.task} {stage.side}".strip()] = stage.why
+        why = "held back: a guard refused" if stage.why.startswith("held back: accept ") else stage.why
+        numbers.holds[f"{stage.task} {stage.side}".strip()] = why
 
 
 def _add_group(numbers: PairSummary, group: Group) -> None:

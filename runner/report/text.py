@@ -58,7 +58,9 @@ def next_step(code: Exit, summary: Summary) -> str:
     if code is Exit.REFUSED and all(numbers.guard in ("", "ok") for numbers in summary.pairs):
         return "a missing source is never taken for an empty one: is the disk mounted, the path right?"
     if code is Exit.REFUSED and summary.refused:
-        return f"if exactly this plan is meant: {accepting(summary)}; if it always is, change the limit in the manifest"
+        first = "this is not the plan that was accepted, it has changed; " if summary.changed else ""
+        always = "; if it always is, change the limit in the manifest" if not summary.changed else ""
+        return f"{first}if exactly this plan is meant: {accepting(summary)}{always}"
     if code is Exit.DENIED and (remotes := _remotes_not_read(summary)):
         return f"acdrun login {' or '.join(remotes)}, or renew the permission; then run it again"
     return _NEXT.get(code, "")

@@ -113,6 +113,7 @@ def test_each_wave_is_accepted_by_itself(world: World, tmp_path: Path) -> None:
     ended = world.run(manifest, accepted=frozenset({mark}))
 
     assert (first.code, ended.code) == (4, Exit.CONVERGED)
+    assert ended.refused == []
     assert world.files("dst") == world.files("far") == {"a": b"1"}
 
 
