@@ -60,8 +60,9 @@ class StageGraph:
         jobs = list(jobs)
         for job in jobs:
             self._add_job(job)
+        door = None
         for wave in _waves(jobs) if "guard" in tasks else []:
-            self._add_accept(wave)
+            door = self._add_accept(wave, door)
         for job in jobs:
             for needed in job.needs:
                 self._before_all_of(job.name, self._of(needed))
@@ -96,11 +97,16 @@ class StageGraph:
                     for after in stages[name]:
                         self._edge(before, after, edge.how)
 
-    def _add_accept(self, wave: Sequence[Job]) -> None:
-        """One door for all jobs that can be planned together, so that one refusal leaves all unchanged."""
+    def _add_accept(self, wave: Sequence[Job], earlier: _Vertex | None) -> _Vertex:
+        """One door for all jobs that can be planned together, so that one refusal leaves all unchanged.
+
+        earlier: the door before, for they open in order in a plan too.
+        """
         names = [job.name for job in wave]
         door = _Vertex("", "", "accept", "+".join(names))
         self._graph.add_node(door)
+        if earlier is not None:
+            self._edge(earlier, door, "ended")
         for vertex in (v for name in names for v in self._of(name)):
             if vertex.task == "guard" or (vertex.task, vertex.side) == ("hook", "before"):
                 self._edge(vertex, door, "ended")
@@ -110,6 +116,7 @@ class StageGraph:
         for needed in {name for job in wave for name in job.needs}:
             for vertex in self._of(needed):
                 self._edge(vertex, door, "ended")
+        return door
 
     def _before_all_of(self, job: str, befores: Iterable[_Vertex]) -> None:
         """Nothing of the job starts before these are done: neither its reading nor, in a saved plan, its writing."""

@@ -107,6 +107,7 @@ def test_each_wave_is_accepted_by_itself(world: World, tmp_path: Path) -> None:
         "two": {"needs": ["one"], "pairs": [World.ends(destination="far:")]},
     }
     manifest = world.manifest(jobs)
+    planned = world.plan(manifest)
     first = world.run(manifest)
     (mark,) = first.refused
 
@@ -114,6 +115,7 @@ def test_each_wave_is_accepted_by_itself(world: World, tmp_path: Path) -> None:
 
     assert (first.code, ended.code) == (4, Exit.CONVERGED)
     assert ended.refused == []
+    assert planned.refused == [mark]
     assert world.files("dst") == world.files("far") == {"a": b"1"}
 
 
@@ -172,3 +174,21 @@ def test_bytes_that_may_be_trashed_can_be_limited(world: World, most: str, code:
     world.write("dst", {"a": "1", "b": "x" * 20})
 
     assert world.run(world.pair(guard={"trash": {"max_bytes": most}})).code == code
+
+
+def test_the_plan_of_an_early_wave_is_accepted_whatever_the_later_ones_do(world: World) -> None:
+    world.fields["far"] = {}
+    world.write("src", {"a": "1"})
+    world.write("dst", TWELVE)
+    jobs = {
+        "one": {"pairs": [World.ends()]},
+        "two": {"needs": ["one"], "pairs": [World.ends(destination="far:")]},
+    }
+    manifest = world.manifest(jobs)
+    (mark,) = world.plan(manifest).refused
+
+    planned = world.plan(manifest, accepted=frozenset({mark}))
+    ended = world.run(manifest, accepted=frozenset({mark}))
+
+    assert (planned.code, ended.code) == (0, 0)
+    assert world.files("dst") == world.files("far") == {"a": b"1"}
