@@ -28,7 +28,7 @@ class Door:
         """Let the wave of this stage through. Raises Refused with what speaks against it."""
         jobs, account = stage.side.split("+"), Account(self._journal)
         if refused := account.refused(jobs):
-            raise Refused(f"the guard of {refused!r} refused")
+            raise Refused(f"the plan of {refused!r} was refused")
         objections = account.objections(jobs)
         if not objections and not self._accepted:
             return

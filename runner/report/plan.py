@@ -9,7 +9,7 @@ from runner.model.tally import Amount
 from runner.report.amounts import amount, count, proof
 from runner.report.changes import MOST_LINES, change_lines
 from runner.report.line import Line, Tone
-from runner.report.summary import PairSummary, Summary, total
+from runner.report.summary import REFUSED, PairSummary, Summary, total
 from runner.state.account import Account, Trouble
 
 _SAID: Mapping[str, tuple[str, Tone]] = {
@@ -140,7 +140,8 @@ def _pair_lines(
     yield from unread_lines(numbers)
     if "trash" in numbers.holds and numbers.guard == "ok":
         why = numbers.holds["trash"].removeprefix("held back: ")
-        yield Line(f"  ! nothing is trashed: {show(why)}", "block")
+        if why != REFUSED:  # then nothing is done at all, as the end of the plan says
+            yield Line(f"  ! nothing is trashed: {show(why)}", "block")
     if numbers.guard:
         yield from guard_lines(numbers, every=True, verbose=verbose)
 

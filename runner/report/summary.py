@@ -10,6 +10,9 @@ from runner.model.tally import Amount, Check
 from runner.state.account import Account, Group, StageFigures
 from runner.state.journal import Header, Journal
 
+REFUSED = "a guard refused"
+"""Why a pair is held whose own guard, or that of another pair of its wave, refused the plan."""
+
 _NONE = Amount()
 _NOT_DONE = {"planned": "pending", "taken": "pending", "failed": "failed", "stale": "stale", "held": "held"}
 
@@ -171,7 +174,7 @@ def _add_stage(
         numbers.guard = "; ".join(against) or ("ok" if stage.state == "done" else stage.why)
         numbers.checks = checks
     elif stage.why:  # of a plan's own stages too: what holds them is known before they begin
-        why = "held back: a guard refused" if stage.why.startswith("held back: accept ") else stage.why
+        why = f"held back: {REFUSED}" if stage.why.startswith("held back: accept ") else stage.why
         numbers.holds[f"{stage.task} {stage.side}".strip()] = why
 
 
