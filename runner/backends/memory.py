@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from pydantic import Field
 
 from runner.model import path as paths
-from runner.model.backend import Capabilities, Quota, Setting, Trashed
+from runner.model.backend import Capabilities, Identity, Quota, Setting, Trashed
 from runner.model.checksum import Checksum
 from runner.model.config import RemoteConfig
 from runner.model.content import CHUNK, Content
@@ -63,6 +63,7 @@ class Memory:
         )
         self.tree = tree
         self._root = config.root.strip("/")
+        self._store = config.store
 
     @classmethod
     async def open(cls, config: MemoryConfig, setting: Setting) -> "Memory":
@@ -175,6 +176,13 @@ class Memory:
     async def quota(self) -> Quota:
         """Only what is used is known."""
         return Quota(None, sum(map(len, self.tree.contents.values())), None)
+
+    async def identity(self, folder: str) -> Identity:
+        """The store and the folder's id in it."""
+        full = paths.join(self._root, folder)
+        self._below(full)
+        node = self._below(paths.parent(full))[self._key(full)] if full else Node("", "folder", id="root")
+        return Identity(f"{self._store}/{node.id}")
 
     def _children(self, folder: str) -> dict[str, Node]:
         return self._below(paths.join(self._root, folder))

@@ -59,6 +59,19 @@ class Quota(NamedTuple):
     free: int | None
 
 
+class Identity(NamedTuple):
+    """Which folder this is, whatever name leads to it.
+
+    id: differs between any two folders, accounts, disks; the same after a restart, a re-mount, a new log-in.
+    path: where it is on this machine, links resolved; mount: the folder at which its file system is mounted.
+        Both "" for a service.
+    """
+
+    id: str
+    path: str = ""
+    mount: str = ""
+
+
 class Trashed(NamedTuple):
     """A node that was removed or replaced, and can be brought back.
 
@@ -147,3 +160,6 @@ class Backend(Protocol):
 
     async def quota(self) -> Quota:
         """How much room there is. Raises Unsupported."""
+
+    async def identity(self, folder: str) -> Identity:
+        """Which folder this is; what happens below it changes nothing in that. Raises NotFound."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import TracebackType
 
 from runner.model import path as paths
-from runner.model.backend import Backend, Capabilities, Quota, Trashed
+from runner.model.backend import Backend, Capabilities, Identity, Quota, Trashed
 from runner.model.checksum import Checksum, hasher
 from runner.model.content import Content
 from runner.model.errors import AcdrunError, Blocked, Changed, Exists, NotFound, Unreadable
@@ -177,6 +177,13 @@ class Remote:
         await self._request()
         with _Placing(self.name, self.prefix):
             return await self.backend.quota()
+
+    async def identity(self, folder: str = "") -> Identity:
+        """Which folder this is, by default the one that the view begins at. Raises NotFound."""
+        full = self._full(folder)
+        await self._request()
+        with _Placing(self.name, full):
+            return await self.backend.identity(full)
 
     async def checksum(self, path: str, algorithm: str, *, expect: str | None = None) -> Checksum:
         """Read the file to its end and digest it. Raises what `read` raises."""

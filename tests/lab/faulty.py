@@ -3,14 +3,16 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Literal, NamedTuple, TypeVar
 
-from runner.model.backend import Backend, Quota, Trashed
+from runner.model.backend import Backend, Identity, Quota, Trashed
 from runner.model.checksum import Checksum
 from runner.model.content import Content
 from runner.model.errors import AcdrunError, Unavailable, Unclear
 from runner.model.node import Node
 
 T = TypeVar("T")
-Verb = Literal["list", "stat", "read", "put", "mkdir", "move", "trash", "trashed", "restore", "quota"]
+Verb = Literal[
+    "list", "stat", "read", "put", "mkdir", "move", "trash", "trashed", "restore", "quota", "identity"
+]
 How = Literal["before", "after", "wrong digest", "half", "meddle"]
 Meddle = Callable[[Backend, str], Awaitable[None]]
 
@@ -111,6 +113,10 @@ class Faulty:
     async def quota(self) -> Quota:
         """Before or after."""
         return (await self._call("quota", "", self.inner.quota))[1]
+
+    async def identity(self, folder: str) -> Identity:
+        """Before or after."""
+        return (await self._call("identity", folder, lambda: self.inner.identity(folder)))[1]
 
     def _next(self, verb: Verb, path: str) -> Fault | None:
         self.calls.append((verb, path))

@@ -124,3 +124,8 @@ class Mortal:
     async def quota(self) -> Any:
         """Ask."""
         return await self.inner.quota()
+
+    async def identity(self, folder: str) -> Any:
+        """Look."""
+        self._guillotine.check()
+        return await self.inner.identity(folder)

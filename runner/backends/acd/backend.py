@@ -18,7 +18,7 @@ from runner.backends.acd.store import Store
 from runner.backends.acd.trash import Trash
 from runner.backends.acd.tree import MAX_NAME, Tree, unholdable
 from runner.model import path as paths
-from runner.model.backend import Capabilities, Quota, Setting, Trashed
+from runner.model.backend import Capabilities, Identity, Quota, Setting, Trashed
 from runner.model.content import Content
 from runner.model.errors import (
     AcdrunError,
@@ -206,6 +206,11 @@ class Acd:
                 raise BadAnswer("a quota that is no number of bytes")
         used = total - free if isinstance(total, int) and isinstance(free, int) else None
         return Quota(total, used, free)
+
+    async def identity(self, folder: str) -> Identity:
+        """See `Backend.identity`: the ids of the account's own root and of the folder; often known already."""
+        folder_id = await self._tree.folder(self._full(folder))
+        return Identity(f"{await self._tree.folder('')}/{folder_id}")
 
     async def _put(self, folder: str, name: str, content: Content, expect: str | None) -> AcdNode:
         if expect is None:

@@ -10,12 +10,13 @@ from runner.backends.local import safe, untrash
 from runner.backends.local.config import LocalConfig
 from runner.backends.local.draft import Disk, Draft, sweep
 from runner.backends.local.faults import READING, WRITING
+from runner.backends.local.identity import identify
 from runner.backends.local.reading import Reading
 from runner.backends.local.rename import rename_new
 from runner.backends.local.threads import Threads
 from runner.backends.local.trash import Trash
 from runner.model import path as paths
-from runner.model.backend import Capabilities, Quota, Setting, Trashed
+from runner.model.backend import Capabilities, Identity, Quota, Setting, Trashed
 from runner.model.content import CHUNK, Content
 from runner.model.errors import Blocked, Exists, NotFound, Stale
 from runner.model.node import Node
@@ -115,6 +116,10 @@ class Local:
     async def quota(self) -> Quota:
         """What the file system says, of which others use a part."""
         return await self._threads.run(self._quota)
+
+    async def identity(self, folder: str) -> Identity:
+        """The file system and the folder's inode."""
+        return await self._threads.run(identify, self._root, folder)
 
     def _list(self, folder: str) -> Sequence[Node]:
         above: list[safe.Identity] = []
