@@ -25,6 +25,8 @@ from runner.remote.remote import Remote
 from runner.remote.walk import everything, look
 from runner.state.hashes import Hashes
 from runner.state.journal import Journal, new_run
+from runner.state.known import Identities
+from runner.state.trashing import Trashing
 
 
 @dataclass(slots=True)
@@ -97,7 +99,10 @@ async def why(manifest: Manifest, wanted: Sequence[tuple[Pair, str]], state: Pat
         for pair, path in wanted:
             here, there = await remotes.at(pair.source), await remotes.at(pair.destination)
             algorithm = common_algorithm(here.can, there.can)
-            ctx = Context(pair, here, there, algorithm, hashes, Tally, silent, lambda checks: None)
+            identities, trashing = Identities(journal, pair.name, {}), Trashing(journal, pair.name)
+            ctx = Context(
+                pair, here, there, algorithm, hashes, Tally, silent, lambda checks: None, identities, trashing
+            )
             found.append(await _one(ctx, path, manifest, journal))
         return found
 

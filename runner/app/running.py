@@ -11,6 +11,7 @@ from typing import Self
 from runner import __version__
 from runner.app.applying import unapplied, weak_operations, writes
 from runner.app.leases import leased
+from runner.app.looking import last_places, look_again, remember
 from runner.app.memory import learn, pair_key
 from runner.app.past import close_interrupted, file_of, runs_folder
 from runner.app.places import Remotes, scope, scopes
@@ -33,7 +34,9 @@ from runner.state.hashes import Hashes
 from runner.state.history import History
 from runner.state.home import drop_ballast, load_ballast
 from runner.state.journal import Header, Journal, Validity, new_run
+from runner.state.known import Identities
 from runner.state.locks import locked
+from runner.state.trashing import Trashing
 from runner.tasks.hook import run_hook
 
 
@@ -45,6 +48,7 @@ class Options:
     wait_lock_s: how long to wait for another run; deadline_s, most_bytes: budgets of this run.
     transfers: how many files go over at once; None leaves it to the destination.
     accepted: fingerprints of plans that may be carried out though a guard refuses them.
+    new_places: sides ("source", "destination") that may be another place than in the last good run.
     """
 
     state: Path
@@ -55,6 +59,7 @@ class Options:
     most_bytes: int | None = None
     transfers: int | None = None
     accepted: frozenset[str] = frozenset()
+    new_places: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -139,7 +144,12 @@ async def apply(
             _locked(planned, options, saved.header.id),
             contextlib.closing(unapplied(saved, planned, options.state, manifest)) as journal,
         ):
-            return Result(journal.database.path, await _drain(journal, planned, options, planning=False))
+            try:
+                return Result(journal.database.path, await _drain(journal, planned, options, planning=False))
+            except AcdrunError:
+                if journal.header.state == "planned":  # it was only looked at, which is no run
+                    journal.database.path.unlink()
+                raise
 
 
 @contextlib.contextmanager
@@ -163,7 +173,8 @@ async def _drain(
     fit: Callable[[Context], Context] = lambda ctx: ctx,
 ) -> Exit:
     stop = Stop(options.tell, deadline_s=options.deadline_s, most_bytes=options.most_bytes)
-    if not journal.stages():
+    fresh = begun = not journal.stages()
+    if fresh:
         graph = StageGraph(manifest.jobs, manifest.pairs, planning=planning, tasks=tasks)
         journal.add_stages(graph.stages, graph.bindings)
     writing = writes(journal, manifest, options.state)
@@ -175,12 +186,18 @@ async def _drain(
         options.tell(event)
 
     load_ballast(options.state)
-    journal.mark("planning" if planning else "applying", purpose=None if planning else _purpose(journal))
+    if fresh:
+        journal.mark("planning" if planning else "applying", purpose=None if planning else _purpose(journal))
     if options.signals:
         stop.listen()
     try:
         async with contexts_of(journal, manifest, options, tell) as opened:
             contexts = {name: fit(ctx) for name, ctx in opened.items()}
+            if not begun:
+                filled = {pair.name for pair in manifest.pairs if _filled_by(pair, manifest)}
+                await look_again(journal, contexts, filled)
+                journal.mark("applying", purpose=_purpose(journal))
+                begun = True
             hooks = Hooks(lambda job, side: _hook(manifest, job, side))
             writing_stages = not planning and any(stage.effect == "write" for stage in journal.stages())
             written = _written(contexts.values()) if writing_stages else []
@@ -194,15 +211,20 @@ async def _drain(
                 ).run()  # fmt: skip
             if limit is not None:
                 journal.limit(limit._replace(weak=weak_operations(journal, contexts)))
+            code = _code(journal, stop, planning=planning)
+            good = writing_stages and code in (Exit.CONVERGED, Exit.INCOMPLETE)
+            if good:
+                await remember(journal, contexts, options.state)
     except AcdrunError as error:
         if isinstance(error, NoSpace):
             drop_ballast(options.state)
-        journal.end(int(error.exit))  # it ended, and was not cut off
+        if begun:  # a plan that was only looked at may be applied yet
+            journal.end(int(error.exit))  # it ended, and was not cut off
         raise
-    code = _code(journal, stop, planning=planning)
     if not planning:
         journal.end(int(code))
-        learn(journal, manifest, options.state)
+        if good:
+            learn(journal, manifest, options.state)
     elif stop.code is None:
         journal.mark("planned")  # one that was cut off shows a part of the truth, and is never applied
     return code
@@ -247,17 +269,19 @@ async def contexts_of(
         guards = {stage.pair: stage.id for stage in journal.stages() if stage.task == "guard"}
         remotes = Remotes(manifest, options.state, journal.header.id, stack)
         contexts = {}
+        places = last_places(options.state, manifest)
         for pair in manifest.pairs:
             source, destination = await remotes.at(pair.source), await remotes.at(pair.destination)
             _check_proof(pair, source, destination)
             algorithm = common_algorithm(source.can, destination.can)
             tally = functools.partial(account.tally, pair.name)
             filled_by = _filled_by(pair, manifest) if journal.header.state == "planning" else ""
-            key, checked = pair_key(manifest, pair), functools.partial(journal.check, guards[pair.name])
-            last = history.last(key) if key else None
+            key, checked = pair_key(manifest, pair), functools.partial(journal.check, guards.get(pair.name, 0))
             contexts[pair.name] = Context(
-                pair, source, destination, algorithm, hashes, tally, tell, checked, last, filled_by
-            )
+                pair, source, destination, algorithm, hashes, tally, tell, checked,
+                Identities(journal, pair.name, places[pair.name], options.new_places),
+                Trashing(journal, pair.name), history.last(key) if key else None, filled_by,
+            )  # fmt: skip
         yield contexts
 
 

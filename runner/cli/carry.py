@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from runner import app
-from runner.cli.options import seconds, size
+from runner.cli.options import SIDES, seconds, size
 from runner.cli.output import Output, terminal
 from runner.cli.progress import progress
 from runner.model.exits import Exit
@@ -29,6 +29,7 @@ def options_of(args: Namespace) -> app.Options:
         wait_lock_s=seconds(args.wait, "--wait") or 0.0,
         deadline_s=seconds(args.max_duration, "--max-duration"),
         most_bytes=size(args.max_transfer, "--max-transfer"),
+        new_places=frozenset(side for side in SIDES if getattr(args, f"accept_new_{side}", False)),
     )
 
 

@@ -10,6 +10,9 @@ COMMON = ("--json", "-q", "--quiet", "-v", "--verbose")
 """May stand before the verb as well as after it."""
 
 
+SIDES = ("source", "destination")
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are ours. `verb` is "" for a run."""
 
@@ -52,6 +55,17 @@ def add_plan(parser: Parser) -> None:
     parser.add_argument(
         "--detailed-exitcode", action="store_true", help="with --plan: exit 10 when there are changes"
     )
+
+
+def add_accepted(parser: Parser) -> None:
+    """What may be another place than it was."""
+    group = parser.add_argument_group("places")
+    for side in SIDES:
+        group.add_argument(
+            f"--accept-new-{side}",
+            action="store_true",
+            help=f"take a {side} that is another disk, account or folder than in the last good run",
+        )
 
 
 def add_budgets(parser: Parser) -> None:

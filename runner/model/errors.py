@@ -173,7 +173,7 @@ class Unsupported(AcdrunError):
 
 
 class Refused(AcdrunError):
-    """A guard refused the finished plan; nothing was changed."""
+    """A guard refused the finished plan, and nothing was changed; or the barrier, and nothing was removed."""
 
     exit = Exit.REFUSED
 

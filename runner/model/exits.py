@@ -13,7 +13,7 @@ class Exit(IntEnum):
     FAILED = 1, "at least one operation failed for good"
     USAGE = 2, "usage or manifest error; nothing was contacted"
     INCOMPLETE = 3, "some entries were unreadable, changed while read, or blocked; the rest is safe"
-    REFUSED = 4, "a guard refused; nothing was changed"
+    REFUSED = 4, "a guard refused; nothing was changed, or nothing was removed"
     STALE = 5, "the saved plan is no longer true"
     DENIED = 6, "login needed or permission denied"
     TEMPORARY = 7, "temporary: remote down, throttled or full after the retry budget"

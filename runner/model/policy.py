@@ -73,6 +73,16 @@ class SourceGuard(_Policy):
     empty: Literal["refuse", "allow"] = Field(
         default="refuse", description="What to do with an empty source while the destination holds something."
     )
+    require_mount: bool | Literal["auto"] = Field(
+        default="auto",
+        description="Whether a local source must be a mount point itself (`true`), or need not (`false`). `auto` "
+        "asks of a source below /mnt, /media or /Volumes that something is mounted there, at it or above it.",
+    )
+    identity: Literal["warn", "same"] = Field(
+        default="warn",
+        description="What to do when the source is another disk, account or folder than in the last good run: "
+        "`warn`, or run only with the `same` (`--accept-new-source` takes the other one from then on).",
+    )
 
     @field_validator("sentinel")
     @classmethod
@@ -81,6 +91,20 @@ class SourceGuard(_Policy):
             if why := fault(part):
                 raise ValueError(f"the sentinel is a path below the source, but this has {why}")
         return value
+
+
+class DestinationGuard(_Policy):
+    """What a destination must look like before anything is written."""
+
+    identity: Literal["same", "warn"] = Field(
+        default="same",
+        description="What to do when the destination is another disk, account or folder than in the last good "
+        "run: run only with the `same` (`--accept-new-destination` takes the other one from then on), or `warn`.",
+    )
+    space: Literal["refuse", "ignore"] = Field(
+        default="refuse",
+        description="Whether a plan is refused that stores more than the destination says it has room for.",
+    )
 
 
 class TrashGuard(_Policy):
@@ -135,6 +159,9 @@ class GuardPolicy(_Policy):
     """When a finished plan is refused."""
 
     source: SourceGuard = Field(default=SourceGuard(), description="What the source must look like.")
+    destination: DestinationGuard = Field(
+        default=DestinationGuard(), description="What the destination must look like."
+    )
     trash: TrashGuard = Field(default=TrashGuard(), description="How much may be trashed.")
     overwrite: OverwriteGuard = Field(default=OverwriteGuard(), description="How much may be overwritten.")
     shrink: ShrinkGuard = Field(

@@ -14,6 +14,8 @@ from runner.model.tally import Check, Seen, Tally
 if TYPE_CHECKING:
     from runner.remote.remote import Remote
     from runner.state.hashes import Hashes
+    from runner.state.known import Identities
+    from runner.state.trashing import Trashing
 
 How = Literal["each", "parent", "children", "all", "ended", "feed"]
 
@@ -63,6 +65,7 @@ class Context:
     algorithm: of the digests this pair is compared and proven by.
     tally: counts the plan as it stands in the journal.
     checked: writes down what the guard found.
+    identities: which places the two sides were, and are; trashing: what the pair is about to trash.
     last: what the last good run of the pair left, None when none is known.
     filled_by: what writes to the source before this pair runs, in a plan, where that has not happened.
     proving: how the pair is verified, in a verification.
@@ -77,6 +80,8 @@ class Context:
     tally: Callable[[], Tally]
     tell: Listener
     checked: Callable[[Sequence[Check]], None]
+    identities: "Identities"
+    trashing: "Trashing"
     last: Seen | None = None
     filled_by: str = ""
     proving: Proving | None = None

@@ -58,6 +58,7 @@ class Expansion:
         self._open: list[_Extra] = []
         self._skips: set[str] = set()
         self._skip: str | None = None
+        self._removes = False
         self.draft = Draft()
         self.counts: dict[str, Amount] = defaultdict(Amount)
         self.blocked = 0
@@ -91,8 +92,10 @@ class Expansion:
             self._act(path, folder, pairing, self._decide(pairing, names.free))
 
     def end(self) -> None:
-        """Both listings are at their end."""
+        """Both listings are at their end. What removes nothing needs no barrier."""
         self._leave(None)
+        if self._removes:
+            self._op("barrier", "", Node("", "folder"), None, "the last look before anything is removed")
 
     def _decided(self, path: str, source: Folder | None, destination: Folder | None) -> bool:
         """A folder of one side only is worked on when its own pairing was decided so, and otherwise left alone:
@@ -284,6 +287,7 @@ class Expansion:
         target: str = "",
     ) -> None:
         seen = None if task == "trash" else node.generation
+        self._removes |= task in ("trash", "retire")
         self.draft.ops.append(
             OpRow(
                 self._stages[task], place, node.kind, node.size, waits, seen,

@@ -31,6 +31,7 @@ _POLICY = (
     "backoff",
     "budget",
     "source",
+    "destination",
     "trash",
     "overwrite",
     "shrink",

@@ -24,7 +24,8 @@ def log_lines(header: Header, account: Account, *, every: bool) -> Iterator[Line
     )
     pair = None
     for change in account.changes():
-        if not every and (change.state not in ("done", "held") or change.task in ("hash", "verify", "prove")):
+        minor = ("hash", "verify", "prove", "barrier")
+        if not every and (change.state not in ("done", "held") or change.task in minor):
             continue
         if change.pair != pair:
             pair = change.pair

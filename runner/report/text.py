@@ -55,6 +55,8 @@ def outcome_lines(code: Exit, summary: Summary) -> Iterator[Line]:
 
 def next_step(code: Exit, summary: Summary) -> str:
     """What to try after this exit code."""
+    if code is Exit.REFUSED and any(_stopped_at_the_barrier(numbers) for numbers in summary.pairs):
+        return "see to what is said above, then run it again: what was sent is not sent twice"
     if code is Exit.REFUSED and all(numbers.guard in ("", "ok") for numbers in summary.pairs):
         return "a missing source is never taken for an empty one: is the disk mounted, the path right?"
     if code is Exit.REFUSED and summary.refused:
@@ -70,6 +72,10 @@ def accepting(summary: Summary) -> str:
     """The command that carries the refused plan out, if it is found again just as it is now."""
     marks = " ".join(f"--accept {mark}" for mark in [*summary.accepted, *summary.refused])
     return f"acdrun {shlex.quote(summary.manifest.file)} {marks}"
+
+
+def _stopped_at_the_barrier(numbers: PairSummary) -> bool:
+    return not numbers.holds.get("barrier", "held back").startswith("held back")
 
 
 def _remotes_not_read(summary: Summary) -> list[str]:
@@ -137,12 +143,12 @@ def _not_done(numbers: PairSummary) -> Iterator[Line]:
     yield from unread_lines(numbers)
     to_trash = numbers.trashed.number + numbers.trashed_folders
     if to_trash and not numbers.removed.number and "trash" in numbers.holds and numbers.guard == "ok":
-        why = numbers.holds["trash"].removeprefix("held back: ")
+        why = numbers.holds.get("barrier", numbers.holds["trash"]).removeprefix("held back: ")
         if numbers.unsent:
             why = f"{count(numbers.unsent, 'upload')} did not succeed"
         yield Line(f"  nothing was trashed: {show(why)}", "block")
     elif numbers.leaving.number and not numbers.retired.number and "retire" in numbers.holds:
-        why = numbers.holds["retire"].removeprefix("held back: ")
+        why = numbers.holds.get("barrier", numbers.holds["retire"]).removeprefix("held back: ")
         yield Line(f"  everything is kept in the source: {show(why)}", "block")
     elif undone["held"] and numbers.guard == "ok":
         reasons = sorted({why.removeprefix("held back: ") for why in numbers.holds.values()})

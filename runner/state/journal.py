@@ -190,6 +190,16 @@ class Journal:
                 tuple(jobs),
             )
 
+    def saw(self, pair: str, side: str, identity: str) -> None:
+        """Write down which place a side of a pair is."""
+        with self.database.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO place VALUES (?, ?, ?)", (pair, side, identity))
+
+    def places(self, pair: str) -> dict[str, str]:
+        """Identity by side, as it was last seen."""
+        rows = self.database.rows("SELECT side, identity FROM place WHERE pair = ?", pair)
+        return {str(side): str(identity) for side, identity in rows}
+
     def close(self) -> None:
         """Let go of the file; a plan or finished run is then one file."""
         self.database.close()

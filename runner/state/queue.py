@@ -176,6 +176,8 @@ class Queue:
                 why = str(failure)
             elif bad and (held := self._why(connection, stage)):
                 why = held
+            elif bad == 1 and not note:
+                why = self._note(connection, stage) or why
             connection.execute(
                 "UPDATE stage SET state = ?, why = ?, exit = ? WHERE id = ?",
                 (ended[0][1], why, failure.exit if failure else 0, stage),
@@ -187,6 +189,12 @@ class Queue:
     @staticmethod
     def _why(connection: sqlite3.Connection, stage: int) -> str:
         return str(connection.execute("SELECT why FROM stage WHERE id = ?", (stage,)).fetchone()[0])
+
+    @staticmethod
+    def _note(connection: sqlite3.Connection, stage: int) -> str:
+        """What the one operation that did not succeed has said."""
+        query = "SELECT note FROM op WHERE stage = ? AND state NOT IN ('done', 'same')"
+        return str(connection.execute(query, (stage,)).fetchone()[0])
 
     def _pass_on(self, connection: sqlite3.Connection, stage: int, *, well: bool) -> list[tuple[int, str]]:
         held: list[tuple[int, str]] = []

@@ -16,6 +16,7 @@ NAMES = (
     "upload",
     "verify",
     "prove",
+    "barrier",
     "trash",
     "retire",
     "hook",

@@ -17,18 +17,7 @@ class Retire(Task):
 
     name = "retire"
     effect = "write"
-    after = (
-        All("list"),
-        All("match"),
-        All("guard"),
-        All("accept"),
-        All("respell"),
-        All("mkdir"),
-        All("move"),
-        All("upload"),
-        All("verify"),
-        All("trash"),
-    )
+    after = (All("match"), All("barrier"), All("trash"))
     modes = ("move",)
     busy = "source"
 

@@ -8,22 +8,13 @@ from runner.model.task import All, Children, Context, Task
 class Trash(Task):
     """Remove recoverably each destination node that the source lost; folders last, and only empty ones.
 
-    Nothing is trashed unless both listings were whole and every write of the pair succeeded (promise I6).
+    The barrier stands before it: nothing is trashed unless both listings were whole, every write of the pair
+    succeeded, and both places are still what they were (promise I6).
     """
 
     name = "trash"
     effect = "write"
-    after = (
-        All("list"),
-        All("guard"),
-        All("accept"),
-        All("respell"),
-        All("mkdir"),
-        All("move"),
-        All("upload"),
-        All("verify"),
-        Children("trash"),
-    )
+    after = (All("barrier"), Children("trash"))
 
     async def run(self, op: Operation, ctx: Context) -> Outcome:
         """DONE when the node is gone; `ref` says how to bring it back."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from runner.cli.carry import carry_out, options_of
 from runner.cli.journals import is_journal
-from runner.cli.options import Parser, add_budgets, add_plan
+from runner.cli.options import Parser, add_accepted, add_budgets, add_plan
 from runner.cli.output import Output
 from runner.cli.planning import only_with_plan, planned, warn
 from runner.cli.verbs import VERBS
@@ -68,6 +68,7 @@ def _parser() -> Parser:
     )
     add_plan(parser)
     add_budgets(parser)
+    add_accepted(parser)
     return parser
 
 

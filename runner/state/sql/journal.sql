@@ -115,3 +115,11 @@ CREATE TABLE finding (
     level  TEXT NOT NULL,                -- ok, note, warn, refused, accepted, final (refused, and nobody may accept it)
     text   TEXT NOT NULL                 -- the numbers in words
 ) STRICT;
+
+-- Which folder of which disk or account each side of a pair is, as a guard last saw it.
+CREATE TABLE place (
+    pair      TEXT NOT NULL,
+    side      TEXT NOT NULL,             -- source, destination
+    identity  TEXT NOT NULL,             -- "" where nothing stood yet
+    PRIMARY KEY (pair, side)
+) STRICT, WITHOUT ROWID;

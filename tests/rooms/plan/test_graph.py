@@ -67,7 +67,7 @@ def test_stages_are_numbered_so_that_each_comes_after_those_it_waits_for(world: 
     assert networkx.is_directed_acyclic_graph(written.waits)
 
 
-@pytest.mark.parametrize("task", ["mkdir", "move", "upload", "verify", "trash"])
+@pytest.mark.parametrize("task", ["mkdir", "move", "upload", "verify", "barrier", "trash"])
 def test_every_write_is_held_by_its_guard_and_by_the_door(world: World, task: str) -> None:
     written = graph(world, {"one": {"pairs": [PAIR]}})
 
@@ -88,7 +88,7 @@ def test_i6_trash_is_held_by_everything_that_did_not_succeed(world: World, cause
 def test_a_gap_in_a_listing_holds_the_trash_alone(world: World) -> None:
     written = graph(world, {"one": {"pairs": [PAIR]}})
 
-    assert written.held_by("one/list source") == {"one/trash"}
+    assert written.held_by("one/list source") == {"one/barrier", "one/trash"}
 
 
 def test_one_pair_is_not_held_by_anothers_listing_or_upload(world: World) -> None:

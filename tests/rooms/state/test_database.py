@@ -66,7 +66,7 @@ def test_d5_d7_what_is_not_our_file_in_our_format_is_refused(
 def test_a_newer_format_is_named_with_both_numbers(tmp_path: Path) -> None:
     newer(tmp_path / "x.journal")
 
-    with pytest.raises(StateError, match=r"newer acdrun \(its format is 99, ours 2\)"):
+    with pytest.raises(StateError, match=rf"newer acdrun \(its format is 99, ours {VERSION}\)"):
         Journal(tmp_path / "x.journal")
 
 
