@@ -117,7 +117,8 @@ class Watch:
             self._told.add(key)
             self.failed += 1
         again = " (trying again)" if event.again else ""
-        self.last = f"{event.pair}: {event.task} {show(event.path)}: {event.kind}: {show(event.message)}"
+        what = f"{event.task} {show(event.path)}".rstrip()
+        self.last = f"{event.pair}: {what}: {event.kind}: {show(event.message)}"
         self._shown(Line(f"! {self.last}{again}", "dim" if event.again else "error"))
 
     def lines(self) -> list[Line]:

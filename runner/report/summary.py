@@ -189,7 +189,7 @@ def _add_group(numbers: PairSummary, group: Group) -> None:
             else:
                 numbers.undone["failed"] += group.number
         return
-    if group.state == "same" or (group.task == "barrier" and group.state != "failed"):
+    if group.state == "same" or group.task == "barrier":  # what that found stands in `holds`
         return
     _add_planned(numbers, group, files)
     if group.state == "done":

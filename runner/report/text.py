@@ -31,6 +31,7 @@ def run_lines(
         yield from _done(numbers)
         yield from _not_done(numbers)
         ours = [trouble for trouble in problems if trouble.pair == numbers.pair.name]
+        ours = [trouble for trouble in ours if trouble.task != "barrier"]  # told as what held the trash
         most = len(ours) if verbose else MOST_TROUBLES
         if not (told and told >= len(problems)):
             yield from (trouble_line(trouble) for trouble in ours[:most])

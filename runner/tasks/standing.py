@@ -127,8 +127,8 @@ def _same(ctx: Context, side: Side, here: str, moment: Moment, *, strict: bool) 
     if strict and moment == "apply":
         return [PlanStale(text, hint="make a new plan: acdrun --plan")]
     if strict and side not in ctx.identities.accepted:
-        hint = f"if it is meant to be another one: --accept-new-{side}, once"
-        return [Refused(text, hint=hint)]
+        text = f"{text}; if it is meant to be another one, say so once: --accept-new-{side}"
+        return [Refused(text, hint="is the right disk mounted, the right account logged in?")]
     if side not in ctx.identities.accepted:
         ctx.tell(Note(f"{ctx.pair.name}: warning: {text}"))
     ctx.identities.saw(side, here)

@@ -220,7 +220,10 @@ class Local:
         return seen
 
     def _quota(self) -> Quota:
-        with safe.folder(self._root, "") as fd, READING:
+        place = self._root
+        while not os.path.isdir(place) and place != os.path.dirname(place):
+            place = os.path.dirname(place)  # one that is still to be made has the room that is above it
+        with safe.folder(place, "") as fd, READING:
             seen = os.fstatvfs(fd)
         size = seen.f_frsize
         return Quota(seen.f_blocks * size, (seen.f_blocks - seen.f_bfree) * size, seen.f_bavail * size)
