@@ -103,8 +103,7 @@ class Memory:
         self._check(path, expect)
         data = b"".join([chunk async for chunk in content.chunks()])
         children, old = self._check(path, expect)  # again: others may have written meanwhile
-        if old is not None:
-            self._keep(path, old)
+        replaced = "" if old is None else self._keep(path, old)
         step = self.can.mtime_ns
         mtime_ns = content.mtime_ns // step * step if step and content.mtime_ns is not None else None
         checksum = Checksum.of(self.can.checksums[0], data) if self.can.checksums else None
@@ -112,7 +111,7 @@ class Memory:
         node = Node(name, "file", len(data), mtime_ns, checksum, old.id if old else self._next(), generation)
         self.tree.contents[generation] = data
         children[self._key(path)] = node
-        return node
+        return node._replace(replaced=replaced)
 
     async def mkdir(self, path: str) -> Node:
         """Make the folder, or return the one that is there; the root is made with all above it."""
@@ -157,12 +156,17 @@ class Memory:
             if paths.within(full, above)
         ]
 
-    async def restore(self, ref: str, to: str | None = None) -> str:
-        """Put the node back into its folder; it is what it was, its generation included."""
+    async def kept(self, ref: str) -> Trashed:
+        """Look into the trash."""
         removed = self.tree.trashed.get(ref)
         if removed is None or not paths.within(removed.path, self._root):
             raise NotFound(f"{ref!r} is not in the trash")
-        path = removed.path[len(self._root) :].lstrip("/") if to is None else to
+        return Trashed(ref, removed.path[len(self._root) :].lstrip("/"), removed.node)
+
+    async def restore(self, ref: str, to: str | None = None) -> str:
+        """Put the node back into its folder; it is what it was, its generation included."""
+        removed = await self.kept(ref)
+        path = (removed.path or "") if to is None else to
         try:
             children = self._children(paths.parent(path))
         except NotFound as error:

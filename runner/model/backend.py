@@ -122,7 +122,8 @@ class Backend(Protocol):
         """Store the content at `path`, whose folder must exist, and return the node as stored.
 
         expect: None when nothing may be there (Exists if something is); otherwise the generation that
-            is replaced, which stays recoverable (trash, or a kept version).
+            is replaced, which stays recoverable (trash, or a kept version): the node that is returned says in
+            `replaced` what `restore` takes to bring it back.
         The path shows the old content or the new, never a part of it, whatever happens on the way. Before
         publishing, the digest the service reports (where it does) is compared with `content.checksum`:
         Damaged if they differ, and the old content stays. `content.mtime_ns` is kept where `can.mtime_ns` is not None.
@@ -151,8 +152,11 @@ class Backend(Protocol):
         A folder that was trashed with all it held is one entry. The folder itself need not exist any more.
         """
 
+    async def kept(self, ref: str) -> Trashed:
+        """What `restore` would bring back. Raises NotFound when it is not in the trash (any more)."""
+
     async def restore(self, ref: str, to: str | None = None) -> str:
-        """Bring back what `trash` removed, to where it was or to the path `to`; return its path now.
+        """Bring back what `trash` removed or `put` replaced, to where it was or to the path `to`; return its path now.
 
         Nothing is ever replaced: Exists when something is there. NotFound when it is not in the trash, or when
         its folder is gone or in the trash too; the message then names that folder.

@@ -21,8 +21,11 @@ class Node(NamedTuple):
     id: the service's own name for the node, which survives a rename; "" where there is none.
     generation: the version id, etag or fingerprint of this one stored state. Two states that differ
         have different generations; it says nothing about order. "" for folders where none exists.
+        Where it has a "~", what stands before that stays as long as the content does, through renames,
+        trash and restore; see `same_content`.
     changed_ns: the service's own clock when it last changed the node, in ns since 1970; shown, and
         never compared with another place's: it is no time of the content.
+    replaced: in the answer to a `put` alone, what brings back the content that it replaced; never compared.
     """
 
     name: str
@@ -33,15 +36,21 @@ class Node(NamedTuple):
     id: str = ""
     generation: str = ""
     changed_ns: int | None = None
+    replaced: str = ""
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Node) and self[:-1] == other[:-1]
+        return isinstance(other, Node) and self[:-2] == other[:-2]
 
     def __ne__(self, other: object) -> bool:
         return not self == other
 
     def __hash__(self) -> int:
-        return hash(self[:-1])
+        return hash(self[:-2])
+
+
+def same_content(one: str, other: str) -> bool:
+    """Do two generations hold the same bytes, as far as they tell by themselves? "" tells nothing."""
+    return bool(one) and one.partition("~")[0] == other.partition("~")[0]
 
 
 class Gap(NamedTuple):

@@ -159,6 +159,13 @@ class Remote:
                 async for page in pages:
                     yield [entry._replace(path=self._below(entry.path)) for entry in page if not _ours(entry)]
 
+    async def kept(self, ref: str) -> Trashed:
+        """What `restore` would bring back. Raises NotFound when it is not in the trash."""
+        await self._request()
+        with _Placing(self.name, ref):
+            entry = await self.backend.kept(ref)
+        return entry._replace(path=self._below(entry.path))
+
     async def restore(self, ref: str, to: str | None = None) -> str:
         """Bring back what `trash` removed, to where it was or to the path `to`; return its path now.
 

@@ -99,9 +99,9 @@ def problem_record(problem: Problem) -> Record:
 
 def node_record(path: str, node: Node) -> Record:
     """A node of a listing. Times are ns since 1970; changed_ns is the service's own clock."""
+    fields = {key: value for key, value in node._asdict().items() if key != "replaced"}
     return {
-        "record": "node", "path": path, **node._asdict(),
-        "checksum": str(node.checksum) if node.checksum else None,
+        "record": "node", "path": path, **fields, "checksum": str(node.checksum) if node.checksum else None,
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from runner.model.node import Node
 
 T = TypeVar("T")
 Verb = Literal[
-    "list", "stat", "read", "put", "mkdir", "move", "trash", "trashed", "restore", "quota", "identity"
+    "list", "stat", "read", "put", "mkdir", "move", "trash", "trashed", "kept", "restore", "quota", "identity"
 ]
 How = Literal["before", "after", "wrong digest", "half", "meddle"]
 Meddle = Callable[[Backend, str], Awaitable[None]]
@@ -105,6 +105,10 @@ class Faulty:
         """In the middle means after the first page."""
         async for page in self._stream("trashed", folder, self.inner.trashed(folder)):
             yield page
+
+    async def kept(self, ref: str) -> Trashed:
+        """Before or after; counted under what brings it back."""
+        return (await self._call("kept", ref, lambda: self.inner.kept(ref)))[1]
 
     async def restore(self, ref: str, to: str | None = None) -> str:
         """Before or after; counted under what brings it back."""

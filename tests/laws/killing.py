@@ -116,6 +116,11 @@ class Mortal:
             self._guillotine.check()
             yield page
 
+    async def kept(self, ref: str) -> Trashed:
+        """Look into the trash."""
+        self._guillotine.check()
+        return await self.inner.kept(ref)
+
     async def restore(self, ref: str, to: str | None = None) -> str:
         """Bring back."""
         self._guillotine.check()

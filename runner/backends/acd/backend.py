@@ -12,7 +12,7 @@ from runner.backends.acd.answers import Conflict
 from runner.backends.acd.config import AcdConfig
 from runner.backends.acd.connect import Connection, connect
 from runner.backends.acd.listing import children
-from runner.backends.acd.nodes import AcdNode, is_staged
+from runner.backends.acd.nodes import AcdNode, id_of, instant_ns, is_staged
 from runner.backends.acd.remove import finish, remove
 from runner.backends.acd.store import Store
 from runner.backends.acd.trash import Trash
@@ -132,7 +132,7 @@ class Acd:
                 raise NoSpace(f"the account has {free} bytes left, and {content.size} are needed") from error
             raise
         self._tree.wrote(full, node)
-        return node.node()
+        return node.node()._replace(replaced=id_of(expect) if expect else "")
 
     async def mkdir(self, path: str) -> Node:
         """See `Backend.mkdir`. The remote's root is made with all that is above it."""
@@ -184,6 +184,14 @@ class Acd:
         async with closing(self._trash.found(self._full(folder))) as pages:
             async for page in pages:
                 yield [entry._replace(path=entry.path and entry.path[top:]) for entry in page]
+
+    async def kept(self, ref: str) -> Trashed:
+        """See `Backend.kept`; ref: the node's id."""
+        node, full = await self._trash.find(ref)
+        if not paths.within(full, self._root):
+            raise NotFound(f"{ref!r} was not trashed below this remote")
+        path = full[len(self._root) + 1 :] if self._root else full
+        return Trashed(ref, path, node.node(), instant_ns(node.modified))
 
     async def restore(self, ref: str, to: str | None = None) -> str:
         """See `Backend.restore`; ref: the node's id."""

@@ -92,6 +92,11 @@ def check_id(value: object) -> str:
     return value
 
 
+def id_of(generation: str) -> str:
+    """The id of the node that a generation is of."""
+    return generation.partition(":")[0]
+
+
 def instant_ns(text: str) -> int | None:
     """A time of the service ("2015-03-31T12:00:00.000Z") in ns since 1970; None when it is not one."""
     try:

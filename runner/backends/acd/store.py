@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from runner.backends.acd import content as contents
 from runner.backends.acd.answers import Conflict
-from runner.backends.acd.nodes import AcdNode, staging_name
+from runner.backends.acd.nodes import AcdNode, id_of, staging_name
 from runner.backends.acd.remove import bring_back, finish, remove
 from runner.backends.acd.tree import Tree
 from runner.backends.acd.wire import AcdWire
@@ -66,7 +66,7 @@ class Store:
         file. A failure there puts the old node back. A cancellation waits until both are done.
         The generation is looked at just before, not in the same step. Raises Stale, Exists, Damaged.
         """
-        old_id = expect.partition(":")[0]
+        old_id = id_of(expect)
         if content.size > _CHEAP:
             await self._expected(old_id, folder, name, expect)
         staged = await self.create(folder, staging_name(), content)

@@ -4,6 +4,7 @@ from runner.backends.contract.rule import children, read, refused, rule, tree, w
 from runner.model.backend import Trashed
 from runner.model.content import Content
 from runner.model.errors import Blocked, Exists, NotFound, Unsupported
+from runner.model.node import same_content
 from runner.remote.remote import Remote
 
 
@@ -93,6 +94,69 @@ async def what_was_replaced_is_in_the_trash(remote: Remote) -> None:
     assert (entry.path, entry.node.size, path) == ("a/file", 3, "brought back")
     assert await read(remote, "brought back") == b"old"
     assert await read(remote, "a/file") == b"new content"
+
+
+@rule
+async def what_put_replaced_comes_back_by_what_it_returned(remote: Remote) -> None:
+    """`replaced` of the new node; and when that is trashed in turn, under its own name. A create has none."""
+    if not remote.can.trashes:
+        return
+    await remote.mkdir("a")
+    first = await write(remote, "a/file", b"first", mtime_ns=1_500_000_000 * 10**9)
+    second = await remote.put("a/file", Content.of(b"the second"), expect=first.generation)
+    third = await remote.put("a/file", Content.of(b"3rd"), expect=second.generation)
+
+    assert first.replaced == ""
+    assert len({second.replaced, third.replaced, ""}) == 3
+    assert (await remote.stat("a/file")).replaced == ""
+    last = await remote.trash("a/file", expect=third.generation)
+    assert await remote.restore(second.replaced, "a/file") == "a/file"
+
+    back = await remote.stat("a/file")
+    assert (back.name, back.size, back.mtime_ns, back.checksum) == (
+        "file", 5, first.mtime_ns, first.checksum,
+    )  # fmt: skip
+    assert await read(remote, "a/file", expect=back.generation) == b"first"
+    assert set(await trash_of(remote)) == {third.replaced, last}
+
+
+@rule
+async def one_entry_of_the_trash_can_be_asked_for(remote: Remote) -> None:
+    """As the whole trash shows it, whether it was trashed or replaced; NotFound once it is back, or never was."""
+    if not remote.can.trashes:
+        with refused(Unsupported):
+            await remote.kept("anything")
+        return
+    await remote.mkdirs("a/b")
+    view, old = remote.at("a"), await write(remote, "a/file", b"old")
+    replaced = (await remote.put("a/file", Content.of(b"new one"), expect=old.generation)).replaced
+    folder = await remote.trash("a/b")
+
+    for place in (remote, view):
+        whole = await trash_of(place)
+        assert {ref: await place.kept(ref) for ref in (replaced, folder)} == whole
+    assert (await view.kept(replaced)).path == "file"
+    await remote.restore(folder)
+    for gone in (folder, "nothing", "../a"):
+        with refused(NotFound, Blocked):
+            await remote.kept(gone)
+
+
+@rule
+async def content_is_known_again_after_the_trash(remote: Remote) -> None:
+    """By its checksum, or by a generation that says so; other content never is."""
+    if not remote.can.trashes:
+        return
+    old = await write(remote, "file", b"old", mtime_ns=1_500_000_000 * 10**9)
+    new = await remote.put("file", Content.of(b"new"), expect=old.generation)
+    assert not same_content(old.generation, new.generation)
+    await remote.trash("file", expect=new.generation)
+
+    await remote.restore(new.replaced, "file")
+
+    back = await remote.stat("file")
+    assert same_content(back.generation, old.generation) or back.checksum == old.checksum is not None
+    assert not same_content(back.generation, new.generation)
 
 
 @rule

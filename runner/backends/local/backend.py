@@ -109,6 +109,10 @@ class Local:
         while (page := await self._threads.run(next, pages, None)) is not None:
             yield page
 
+    async def kept(self, ref: str) -> Trashed:
+        """Look at its path in the trash."""
+        return await self._threads.run(untrash.kept, self._root, ref)
+
     async def restore(self, ref: str, to: str | None = None) -> str:
         """Rename it out of the trash; ref: its path there."""
         return await self._threads.run(untrash.give_back, self._root, ref, to)

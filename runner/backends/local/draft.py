@@ -18,7 +18,7 @@ from runner.backends.local.safe import check_new, generation, let_go, look_for, 
 from runner.backends.local.trash import Trash, alike
 from runner.model import path as paths
 from runner.model.errors import Exists, Stale
-from runner.model.node import Node
+from runner.model.node import Node, same_content
 
 
 class Disk(NamedTuple):
@@ -86,17 +86,17 @@ class Draft:
             sync(self._file)
             mine = os.fstat(self._file)
             self._close()
-            old = self._check()
+            old, kept = self._check(), ""
             if old is None:
                 rename_new(self._folder, self._temp, self._folder, self._name)
             else:
-                self._replace(old)
+                kept = self._replace(old)
             self._temp = ""
             sync(self._folder)
             seen = look_for(self._folder, self._name)
             if seen is None or not alike(seen, mine):
                 raise Stale("replaced by somebody else as soon as it was stored")
-        return node(self._name, seen)
+        return node(self._name, seen)._replace(replaced=kept)
 
     def discard(self) -> None:
         """Leave nothing open, and no temporary file."""
@@ -126,10 +126,9 @@ class Draft:
         if there == self._expect:
             return True
         # an attempt that died between its link in the trash and its rename has moved the ctime, and no more
-        same_but_ctime = there.rpartition(":")[0] == (self._expect or "").rpartition(":")[0]
-        return same_but_ctime and self._trash.holds(self._path, seen)
+        return same_content(there, self._expect or "") and self._trash.holds(self._path, seen)
 
-    def _replace(self, old: os.stat_result) -> None:
+    def _replace(self, old: os.stat_result) -> str:
         kept = self._trash.keep(self._folder, self._path, old)
         try:
             now = look_for(self._folder, self._name)
@@ -139,6 +138,7 @@ class Draft:
         except BaseException:
             self._trash.give_back(kept, self._folder, self._name)
             raise
+        return kept
 
     def _close(self) -> None:
         file, self._file = self._file, -1

@@ -124,8 +124,11 @@ def look_for(fd: int, name: str) -> os.stat_result | None:
 
 
 def generation(seen: os.stat_result) -> str:
-    """One stored state. Each write, rename, link and change of mode moves it: ctime cannot be set back."""
-    return f"{seen.st_dev}:{seen.st_ino}:{seen.st_size}:{seen.st_mtime_ns}:{seen.st_ctime_ns}"
+    """One stored state. Each write, rename, link and change of mode moves it: ctime cannot be set back.
+
+    ctime stands behind a "~", for it moves with the name too: see `Node.generation`.
+    """
+    return f"{seen.st_dev}:{seen.st_ino}:{seen.st_size}:{seen.st_mtime_ns}~{seen.st_ctime_ns}"
 
 
 def node(name: str, seen: os.stat_result) -> Node:

@@ -76,13 +76,30 @@ def _children(root: str, folder: str) -> dict[str, os.stat_result]:
     return children
 
 
-def give_back(root: str, ref: str, to: str | None) -> str:
-    """Rename what the trash holds at `ref` to where it was, or to `to`; return where that is."""
+def kept(root: str, ref: str) -> Trashed:
+    """What the trash holds at `ref`."""
+    path = _stood(ref)
+    with safe.folder(root, paths.parent(ref)) as room:
+        seen = safe.look_for(room, paths.name(ref))
+    if seen is None or is_room(seen):
+        raise NotFound(f"{paths.show(ref)!r} is not in the trash")
+    return Trashed(ref, path, safe.node(paths.name(ref), seen), seen.st_ctime_ns)
+
+
+def _stood(ref: str) -> str:
+    """Where it was before it was trashed."""
     parts = paths.order(ref)
     if TRASH not in parts or len(parts) < parts.index(TRASH) + 3 or any(map(paths.fault, parts)):
         raise NotFound(f"{paths.show(ref)!r} is no path in the trash")
     place = parts.index(TRASH)
-    path = "/".join(parts[:place] + parts[place + 2 :]) if to is None else to
+    return "/".join(parts[:place] + parts[place + 2 :])
+
+
+def give_back(root: str, ref: str, to: str | None) -> str:
+    """Rename what the trash holds at `ref` to where it was, or to `to`; return where that is."""
+    path = _stood(ref)
+    if to is not None:
+        path = to
     safe.check_new(path)
     above = paths.parent(path)
     with safe.folder(root, paths.parent(ref)) as room, WRITING:

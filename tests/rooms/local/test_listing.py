@@ -38,7 +38,7 @@ def test_a_node_shows_size_time_and_identity(root: Path) -> None:
             1_500_000_000_123_456_789,
             None,
             f"{seen.st_dev}:{seen.st_ino}",
-            f"{seen.st_dev}:{seen.st_ino}:4:1500000000123456789:{seen.st_ctime_ns}",
+            f"{seen.st_dev}:{seen.st_ino}:4:1500000000123456789~{seen.st_ctime_ns}",
         )
     ]
 
