@@ -4,12 +4,14 @@ from runner.app.past import find_run, history
 from runner.app.places import Remotes, place
 from runner.app.plans import Saved, open_name, opened
 from runner.app.running import Options, Result, apply, plan, run
+from runner.app.undoing import Undo, undo
 
 __all__ = [
     "Options",
     "Remotes",
     "Result",
     "Saved",
+    "Undo",
     "apply",
     "find_run",
     "history",
@@ -18,4 +20,5 @@ __all__ = [
     "place",
     "plan",
     "run",
+    "undo",
 ]

@@ -59,10 +59,14 @@ def close_interrupted(manifest: Manifest, state: Path, tell: Listener) -> None:
         path = log.with_suffix(".journal")
         with contextlib.suppress(StateError, IndexError), contextlib.closing(Journal(path)) as journal:
             header = journal.header
-            same = (header.name, header.file) == (manifest.name, file_of(manifest))
-            if header.state == "closed" or header.purpose not in ("run", "repair") or not same:
+            undo, same = header.purpose == "undo", header.file == file_of(manifest)
+            if header.state == "closed" or not same or (header.name != manifest.name and not undo):
                 continue
-            if not _known_scopes(header) <= ours:
+            if header.purpose not in ("run", "repair", "undo") or not _known_scopes(header) <= ours:
+                continue
+            if undo:
+                journal.end(int(Exit.INTERRUPTED))
+                tell(Note(f"the undo {header.id} was cut off; what it brought back stays"))
                 continue
             uploads = [
                 stage.amounts.get(State.DONE) for stage in Account(journal).stages() if stage.task == "upload"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from runner.app.choosing import only_pairs
 from runner.app.past import CUT_OFF, close_unfinished, file_of, journals, runs_folder
 from runner.app.places import scopes
-from runner.app.running import Options, Result, _drain, _locked, header_of
+from runner.app.running import Options, Result, drain, header_of, holding
 from runner.manifest.manifest import Manifest
 from runner.model.errors import Locked
 from runner.model.events import Note
@@ -68,10 +68,10 @@ async def repair(result: Result, manifest: Manifest, options: Options, asked: As
         return None
     part = only_pairs(manifest, tuple(chosen))
     label = new_run()
-    with _locked(part, options, label):
+    with holding(part, options, label):
         path = runs_folder(options.state) / f"{label}.journal"
         with contextlib.closing(Journal.create(path, header_of(label, part, "repair"))) as journal:
-            code = await _drain(
+            code = await drain(
                 journal, part, options, planning=False, tasks=PER_PAIR,
                 fit=lambda ctx: replace(ctx, expansion=functools.partial(Repair, chosen[ctx.pair.name])),
             )  # fmt: skip
@@ -115,7 +115,7 @@ async def _verify(
                 return replace(ctx, proving=turn[ctx.pair.name], expansion=Proof)
 
             return Result(
-                path, await _drain(journal, manifest, options, planning=False, tasks=PROVING, fit=fit)
+                path, await drain(journal, manifest, options, planning=False, tasks=PROVING, fit=fit)
             )
 
 

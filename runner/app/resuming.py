@@ -9,7 +9,7 @@ from runner.app.choosing import only_pairs
 from runner.app.past import CUT_OFF, find_run, journals, runs_folder
 from runner.app.plans import Saved
 from runner.app.proving import Asked
-from runner.app.running import Options, Result, _drain, _locked
+from runner.app.running import Options, Result, drain, holding
 from runner.manifest.manifest import Manifest, from_canonical
 from runner.model.errors import PlanStale, UsageError
 from runner.model.operation import OPEN, State
@@ -82,10 +82,10 @@ async def go_on(header: Header, options: Options) -> Result:
     with contextlib.closing(find_run(options.state, header.id)) as ours:
         saved = Saved(header.id, ours.database.path, header, ours.validity, None, "own")
     with (
-        _locked(manifest, options, header.id),
+        holding(manifest, options, header.id),
         contextlib.closing(unapplied(saved, manifest, options.state, None)) as journal,
     ):
-        return Result(journal.database.path, await _drain(journal, manifest, options, planning=False))
+        return Result(journal.database.path, await drain(journal, manifest, options, planning=False))
 
 
 def asked_of(header: Header, state: Path) -> Asked:

@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -18,6 +18,7 @@ from runner.app.places import Remotes, scope, scopes
 from runner.app.plans import opened, trusted
 from runner.app.saving import room_for, save, sealing_key, sweep, validity
 from runner.engine.interrupt import Stop
+from runner.engine.recalling import Past
 from runner.engine.scheduler import Hooks, Scheduler
 from runner.manifest.manifest import Manifest, from_canonical
 from runner.model.errors import AcdrunError, NoSpace, UsageError
@@ -93,11 +94,11 @@ class Result:
 async def run(manifest: Manifest, options: Options) -> Result:
     """Bring every pair of the manifest in step, and close the journal with the exit code."""
     label = new_run()
-    with _locked(manifest, options, label):
+    with holding(manifest, options, label):
         close_interrupted(manifest, options.state, options.tell)
         path = runs_folder(options.state) / f"{label}.journal"
         with contextlib.closing(Journal.create(path, header_of(label, manifest, "run"))) as journal:
-            return Result(path, await _drain(journal, manifest, options, planning=False))
+            return Result(path, await drain(journal, manifest, options, planning=False))
 
 
 async def plan(manifest: Manifest, options: Options, out: Path | None = None) -> Result:
@@ -115,7 +116,7 @@ async def plan(manifest: Manifest, options: Options, out: Path | None = None) ->
         key, limit = sealing_key(manifest, options.state), validity(manifest, options.state, header.created)
     try:
         with contextlib.closing(Journal.create(path, header)) as journal:
-            code = await _drain(journal, manifest, options, planning=True, limit=limit)
+            code = await drain(journal, manifest, options, planning=True, limit=limit)
             whole = journal.header.state == "planned"
         if out is None or key is None or not whole or code is Exit.REFUSED:
             return Result(path, code, keep=False)
@@ -141,11 +142,11 @@ async def apply(
             options.tell(Note(f"warning: {doubt}"))
         planned = from_canonical(saved.header.manifest)
         with (
-            _locked(planned, options, saved.header.id),
+            holding(planned, options, saved.header.id),
             contextlib.closing(unapplied(saved, planned, options.state, manifest)) as journal,
         ):
             try:
-                return Result(journal.database.path, await _drain(journal, planned, options, planning=False))
+                return Result(journal.database.path, await drain(journal, planned, options, planning=False))
             except AcdrunError:
                 if journal.header.state == "planned":  # it was only looked at, which is no run
                     journal.database.path.unlink()
@@ -153,7 +154,9 @@ async def apply(
 
 
 @contextlib.contextmanager
-def _locked(manifest: Manifest, options: Options, label: str) -> Iterator[None]:
+def holding(manifest: Manifest, options: Options, label: str) -> Iterator[None]:
+    """Nobody else writes meanwhile to anything that the manifest writes to. Raises Locked."""
+
     def waiting(holder: str) -> None:
         options.tell(Note(f"waiting: {holder}"))
 
@@ -162,7 +165,7 @@ def _locked(manifest: Manifest, options: Options, label: str) -> Iterator[None]:
         yield
 
 
-async def _drain(
+async def drain(
     journal: Journal,
     manifest: Manifest,
     options: Options,
@@ -171,7 +174,13 @@ async def _drain(
     limit: Validity | None = None,
     tasks: Sequence[str] = PER_PAIR,
     fit: Callable[[Context], Context] = lambda ctx: ctx,
+    past: Mapping[str, Past] | None = None,
 ) -> Exit:
+    """Work through a journal, or as much of it as reads, and say how that ended.
+
+    limit: how long the plan that is being made may be applied. tasks: of each pair. fit: what a pair's context
+    is changed to. past: see `Scheduler`.
+    """
     stop = Stop(options.tell, deadline_s=options.deadline_s, most_bytes=options.most_bytes)
     fresh = begun = not journal.stages()
     if fresh:
@@ -207,13 +216,13 @@ async def _drain(
             ):  # fmt: skip
                 await Scheduler(
                     journal, contexts, hooks, stop, tell, planning=planning, transfers=options.transfers,
-                    accepted=options.accepted,
+                    accepted=options.accepted, past=past,
                 ).run()  # fmt: skip
             if limit is not None:
                 journal.limit(limit._replace(weak=weak_operations(journal, contexts)))
             code = _code(journal, stop, planning=planning)
-            good = writing_stages and code in (Exit.CONVERGED, Exit.INCOMPLETE)
-            if good:
+            kept = code in (Exit.CONVERGED, Exit.INCOMPLETE) and journal.header.purpose in ("run", "apply")
+            if kept:
                 await remember(journal, contexts, options.state)
     except AcdrunError as error:
         if isinstance(error, NoSpace):
@@ -223,7 +232,7 @@ async def _drain(
         raise
     if not planning:
         journal.end(int(code))
-        if good:
+        if kept:
             learn(journal, manifest, options.state)
     elif stop.code is None:
         journal.mark("planned")  # one that was cut off shows a part of the truth, and is never applied
@@ -276,7 +285,10 @@ async def contexts_of(
             algorithm = common_algorithm(source.can, destination.can)
             tally = functools.partial(account.tally, pair.name)
             filled_by = _filled_by(pair, manifest) if journal.header.state == "planning" else ""
-            key, checked = pair_key(manifest, pair), functools.partial(journal.check, guards.get(pair.name, 0))
+            key, checked = (
+                pair_key(manifest, pair),
+                functools.partial(journal.check, guards.get(pair.name, 0)),
+            )
             contexts[pair.name] = Context(
                 pair, source, destination, algorithm, hashes, tally, tell, checked,
                 Identities(journal, pair.name, places[pair.name], options.new_places),

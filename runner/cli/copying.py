@@ -26,9 +26,7 @@ from runner.model.policy import ChecksumPolicy, GuardPolicy, OverwriteGuard, Ret
 from runner.report.json import outcome_record
 from runner.state.home import state_dir
 
-GUARD = GuardPolicy(
-    source=SourceGuard(empty="allow", require_mount=False), overwrite=OverwriteGuard(max=1.0)
-)
+GUARD = GuardPolicy(source=SourceGuard(empty="allow", require_mount=False), overwrite=OverwriteGuard(max=1.0))
 """Who types both places has looked at them; what is overwritten is in the trash all the same."""
 
 

@@ -8,8 +8,7 @@ from runner.cli.errors import ended
 from runner.cli.help import help_text, short_help
 from runner.cli.options import COMMON
 from runner.cli.output import Output
-from runner.cli.verbs import ABSENT, VERBS
-from runner.model.errors import UsageError
+from runner.cli.verbs import VERBS
 from runner.model.exits import Exit
 
 
@@ -43,8 +42,6 @@ def _run(words: list[str], output: Output) -> Exit:
     if rest[:1] == ["help"]:
         rest = [rest[1], "--help"] if rest[1] in VERBS else rest[1:]
     word = rest[0] if rest else ""
-    if word in ABSENT:
-        raise UsageError(f"`{word}` is not part of this version", hint=ABSENT[word])
     module = word if word in VERBS else "run"
     command = import_module(f"runner.cli.commands.{module}")
     code: Exit = command.run(lead + rest[1:] if word in VERBS else words, output)

@@ -26,6 +26,7 @@ VERBS = {
     "history": Verb("look back", "", "the runs so far, and how they ended"),
     "status": Verb("look back", "[FILE...]", "how every pair stands; --max-age for monitoring"),
     "log": Verb("look back", "RUN", 'what a run did, path by path; "last" is the latest'),
+    "undo": Verb("look back", "RUN", "bring back what a run trashed or replaced; --plan shows it first"),
     "ls": Verb("look and copy", "REMOTE:PATH", "files and their sizes, in all folders below"),
     "lsl": Verb("look and copy", "REMOTE:PATH", "files with size and time, in all folders below"),
     "lsd": Verb("look and copy", "REMOTE:PATH", "the folders of one level"),
@@ -50,8 +51,3 @@ VERBS = {
     "emulator": Verb("more", "--dir FOLDER", "serve an Amazon Cloud Drive from a folder"),
 }
 """Every verb of this version, in the order of the help."""
-
-ABSENT = {
-    "undo": "what a run trashed stands in `acdrun log RUN --all`, with what takes it back",
-}
-"""Words that are kept for later versions, with what to use instead."""

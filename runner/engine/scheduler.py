@@ -8,6 +8,7 @@ from runner.engine.acceptance import Door
 from runner.engine.drain import Drain, Pulse
 from runner.engine.interrupt import Stop
 from runner.engine.reading import read_pair
+from runner.engine.recalling import Past, recall_pair
 from runner.model.errors import AcdrunError
 from runner.model.events import Listener, StageEnded, StageStarted
 from runner.model.operation import Operation
@@ -36,6 +37,7 @@ class Scheduler:
 
     transfers: how many files go over at once; None leaves it to the destination's advice.
     accepted: fingerprints of plans that are carried out though a guard refuses them.
+    past: of an undo, what it takes back, by pair.
     """
 
     def __init__(
@@ -49,10 +51,11 @@ class Scheduler:
         planning: bool,
         transfers: int | None = None,
         accepted: Collection[str] = (),
+        past: Mapping[str, Past] | None = None,
     ) -> None:
         self._journal, self._queue, self._account = journal, Queue(journal), Account(journal)
         self._contexts, self._hooks, self._stop, self._tell = contexts, hooks, stop, tell
-        self._planning, self._transfers = planning, transfers
+        self._planning, self._transfers, self._past = planning, transfers, past or {}
         self._stages = {stage.id: stage for stage in journal.stages()}
         self._door = Door(journal, accepted)
         self._feeders: dict[int, set[int]] = {}
@@ -101,6 +104,8 @@ class Scheduler:
         self._tell(StageStarted(stage.pair, stage.task, amount.number, amount.size))
         if stage.task == "match":
             await self._read(stage)
+        elif stage.task == "recall":
+            await self._recall(stage)
         elif stage.task in ("guard", "hook", "accept"):
             await self._once(stage)
         else:
@@ -118,6 +123,16 @@ class Scheduler:
                 self._settle(ids[title], failure=problem)
             else:
                 self._settle(ids[title], note=problem)
+
+    async def _recall(self, stage: Stage) -> None:
+        ids = {s.task: s.id for s in self._stages.values() if s.pair == stage.pair}
+        try:
+            with retry.following(self._retries[stage.pair]):
+                await recall_pair(self._contexts[stage.pair], ids, self._journal, self._past[stage.pair])
+        except AcdrunError as error:
+            self._settle(stage.id, failure=error)
+        else:
+            self._settle(stage.id)
 
     async def _once(self, stage: Stage) -> None:
         """A stage that is one piece of work, and no set of operations."""

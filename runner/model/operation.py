@@ -30,6 +30,8 @@ class Operation(NamedTuple):
     ours, digest: of source and destination as far as they are known, "md5:...", in the pair's algorithm; else "".
     origin: where the node is now, when the operation moves it.
     target: the path it has at the destination, when it cannot have its own there; else "".
+    ref: what brings back what an undo brings back.
+    node: file or folder.
     """
 
     id: int
@@ -44,6 +46,8 @@ class Operation(NamedTuple):
     digest: str = ""
     origin: str = ""
     target: str = ""
+    ref: str = ""
+    node: str = "file"
 
     @property
     def there(self) -> str:
@@ -58,6 +62,7 @@ class Outcome(NamedTuple):
     ref: what takes a trashed or replaced node back.
     note: anything a person wants to know: the error, or "found complete".
     kind: the error's kind in words, when it failed; exit: the code that it calls for.
+    stored: generation that stands at the destination now; digest: of its content, "md5:...", where that is known.
     """
 
     state: State = State.DONE
@@ -66,3 +71,5 @@ class Outcome(NamedTuple):
     note: str = ""
     kind: str = ""
     exit: int = 0
+    stored: str = ""
+    digest: str = ""

@@ -67,6 +67,7 @@ class Context:
     checked: writes down what the guard found.
     identities: which places the two sides were, and are; trashing: what the pair is about to trash.
     last: what the last good run of the pair left, None when none is known.
+    alone: the destination alone is worked on, and the source may be lost.
     filled_by: what writes to the source before this pair runs, in a plan, where that has not happened.
     proving: how the pair is verified, in a verification.
     expansion: what turns pairings into operations, where it is not the usual one of a run.
@@ -84,6 +85,7 @@ class Context:
     trashing: "Trashing"
     last: Seen | None = None
     filled_by: str = ""
+    alone: bool = False
     proving: Proving | None = None
     expansion: Callable[..., Any] | None = None
 

@@ -42,7 +42,7 @@ class StageGraph:
     """The checked, ordered graph of a manifest's stages.
 
     Vertices are numbered in topological order; the edges say for which operations of another stage an
-    operation waits. networkx holds it, proves it acyclic and orders it.
+    operation waits. networkx holds it, proves it acyclic and orders it. tasks: those that each pair has.
     """
 
     def __init__(

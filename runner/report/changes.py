@@ -12,6 +12,7 @@ from runner.report.folding import fold
 from runner.report.line import Line, Tone
 from runner.report.summary import PairSummary
 from runner.state.account import Account, Change
+from runner.tasks import UNDO
 
 MOST_LINES = 20
 """Lines a pair gets for its changes, before they are told folder by folder."""
@@ -32,14 +33,19 @@ CHANGED = Kind("~", "change", "changed", "upload", True)
 MOVED = Kind(">", "move", "moved", "move")
 TRASHED = Kind("-", "trash", "to the trash", "trash")
 LEAVING = Kind("-", "trash", "to the trash of the source, once each copy is proven", "retire")
+BACK = Kind("+", "add", "back from the trash", "restore", False)
+REVERTED = Kind("~", "change", "back to the old content; what is there goes to the trash", "restore", True)
+MOVED_BACK = Kind(">", "move", "moved back", "unmove")
+DISCARDED = Kind("-", "trash", "that the run made, to the trash", "discard")
 OTHER = Kind(" ", "", "", "")
-_KINDS = {"mkdir": NEW, "respell": MOVED, "move": MOVED, "trash": TRASHED, "retire": LEAVING}
 
 
 def kind_of(change: Change) -> Kind:
     """The kind an operation is of; OTHER for one that changes nothing by itself."""
     if change.task == "upload":
         return CHANGED if change.replaces else NEW
+    if change.task == "restore":
+        return REVERTED if change.replaces else BACK
     return _KINDS.get(change.task, OTHER)
 
 
@@ -55,13 +61,26 @@ def stored_as(change: Change) -> str:
     return f" (as {show(name(change.target))})" if change.target else ""
 
 
-def change_lines(numbers: PairSummary, account: Account, *, verbose: bool) -> Iterator[Line]:
-    """Each kind with its changes. verbose: every single one, with its reason."""
+_KINDS = {
+    "mkdir": NEW, "respell": MOVED, "move": MOVED, "trash": TRASHED, "retire": LEAVING,
+    "unmove": MOVED_BACK, "discard": DISCARDED, "clear": DISCARDED,
+}  # fmt: skip
+
+
+def change_lines(
+    numbers: PairSummary, account: Account, *, verbose: bool, undo: bool = False
+) -> Iterator[Line]:
+    """Each kind with its changes. verbose: every single one, with its reason. undo: they take others back."""
     files = {
         NEW: numbers.new, CHANGED: numbers.changed, MOVED: numbers.moved, TRASHED: numbers.trashed,
         LEAVING: numbers.leaving,
     }  # fmt: skip
     folders = {NEW: numbers.new_folders, MOVED: numbers.moved_folders, TRASHED: numbers.trashed_folders}
+    if undo:
+        files = {
+            BACK: numbers.new, REVERTED: numbers.changed, MOVED_BACK: numbers.moved, DISCARDED: numbers.trashed,
+        }  # fmt: skip
+        folders = {BACK: numbers.new_folders, DISCARDED: numbers.trashed_folders}
     some = [kind for kind in files if files[kind].number or folders.get(kind)]
     few = numbers.changes <= MOST_LINES
     told = _each(account.changes_of(numbers.pair.name), verbose=verbose) if few else {}
@@ -77,7 +96,8 @@ def change_lines(numbers: PairSummary, account: Account, *, verbose: bool) -> It
 
 def _each(changes: Iterable[Change], *, verbose: bool) -> dict[Kind, list[Line]]:
     """Lines by kind; a folder that comes or goes is named by what is in it, unless nothing is."""
-    every = sorted(changes, key=lambda change: order(change.path))
+    undone = (change for change in changes if change.state != "held" or change.task not in UNDO)
+    every = sorted(undone, key=lambda change: order(change.path))
     files: dict[Kind, list[str]] = defaultdict(list)
     for change in every:
         if change.node == "file":
@@ -97,7 +117,8 @@ def _line(change: Change, *, verbose: bool) -> Line:
     if change.node == "folder":
         path += "/"
     what = f"{came_from(change)}{path}{stored_as(change)}"
-    size = f"  {show_size(change.size)}" if change.node == "file" else ""
+    sized = change.node == "file" and kind is not REVERTED  # of the old content no size was written down
+    size = f"  {show_size(change.size)}" if sized else ""
     reason = f"  {change.reason}" if verbose or kind is CHANGED else ""
     return Line(f"  {kind.sign}   {what}{size}{reason}", kind.tone)
 
@@ -106,6 +127,8 @@ def _folded(kind: Kind, pair: str, account: Account, files: Amount, most: int) -
     folded, rest = fold(lambda below: account.folders(pair, kind.task, kind.replaces, below), files, most)
     for path, number, size in folded:
         text = f"{count(number)}, {show_size(size)}" if path.endswith("/") else show_size(size)
+        if kind is REVERTED:
+            text = count(number) if path.endswith("/") else ""
         yield Line(f"  {kind.sign}   {show(path)}  {text}", kind.tone)
     if rest.number:
         yield Line(
@@ -114,7 +137,8 @@ def _folded(kind: Kind, pair: str, account: Account, files: Amount, most: int) -
 
 
 def _head(kind: Kind, files: Amount, folders: int) -> Line:
-    parts = [f"{amount(files)} {kind.word}"] if files.number else []
+    number = count(files.number) if kind is REVERTED else amount(files)
+    parts = [f"{number} {kind.word}"] if files.number else []
     if folders:
         parts.append(f"{count(folders, 'folder')} {kind.word}")
     return Line(f"  {kind.sign} {', '.join(parts)}", kind.tone)

@@ -9,11 +9,13 @@ from runner.model.show import show_duration, show_size
 from runner.report.changes import came_from, kind_of, stored_as
 from runner.report.line import Line
 from runner.report.plan import trouble_line
+from runner.report.summary import Summary
+from runner.report.undo import way_back
 from runner.state.account import Account, Change
 from runner.state.journal import Header
 
 
-def log_lines(header: Header, account: Account, *, every: bool) -> Iterator[Line]:
+def log_lines(header: Header, account: Account, summary: Summary, *, every: bool) -> Iterator[Line]:
     """The run, what it did, what went wrong, how it ended.
 
     every: also what was found unneeded or never begun, with reason, tries, and what takes a change back.
@@ -42,6 +44,7 @@ def log_lines(header: Header, account: Account, *, every: bool) -> Iterator[Line
                 name = " ".join(filter(None, (stage.pair or stage.job, stage.task, stage.side)))
                 yield Line(f"  {show(name)}: {stage.state}: {show(stage.why)}", "block")
     yield _end_line(header)
+    yield from way_back(summary)
 
 
 def _end_line(header: Header) -> Line:

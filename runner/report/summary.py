@@ -9,6 +9,7 @@ from runner.model.pair import Pair
 from runner.model.tally import Amount, Check
 from runner.state.account import Account, Group, StageFigures
 from runner.state.journal import Header, Journal
+from runner.tasks import UNDO
 
 REFUSED = "a guard refused"
 """Why a pair is held whose own guard, or that of another pair of its wave, refused the plan."""
@@ -23,7 +24,9 @@ class PairSummary:
 
     listed: by side; unchanged: by what proves it; new, changed, moved, trashed: files that are or were to be
     treated so; leaving: those that a move takes out of the source. sent: those that were, by what proves them;
-    removed: those that are in the trash now; retired: those in the source's.
+    removed: those that are in the trash now; retired: those in the source's; replaced: those that were sent in
+    place of others. Of an undo, new are those that come back from the trash, changed those that get their old
+    content, restored and reverted those that did; back: those that were back already; made: what the run made.
     undone: what did not happen, by why: pending, failed, stale, held, counted in operations; unsent: files
     among them that were to be sent.
     aliased: files whose own name is a twin's at the destination.
@@ -49,6 +52,11 @@ class PairSummary:
     renamed: Amount = _NONE
     removed: Amount = _NONE
     retired: Amount = _NONE
+    replaced: Amount = _NONE
+    restored: Amount = _NONE
+    reverted: Amount = _NONE
+    back: Amount = _NONE
+    made: Amount = _NONE
     read_back: int = 0
     undone: Counter[str] = field(default_factory=Counter)
     unsent: int = 0
@@ -169,6 +177,8 @@ def _add_stage(
                 numbers.left = files.number
             elif word == "aliased":
                 numbers.aliased = files.number
+    elif stage.task == "recall":
+        numbers.made = counts.get("made", _NONE)
     if stage.task == "guard" and stage.state in ("done", "failed"):
         against = [check.text for check in checks if check.level in ("final", "refused")]
         numbers.guard = "; ".join(against) or ("ok" if stage.state == "done" else stage.why)
@@ -189,7 +199,17 @@ def _add_group(numbers: PairSummary, group: Group) -> None:
             else:
                 numbers.undone["failed"] += group.number
         return
+    if group.task == "look":
+        if group.state == "same":
+            numbers.back = numbers.back.plus(*files)
+        elif group.state in ("failed", "stale"):
+            numbers.undone[group.state] += group.number
+            numbers.undone["held"] -= group.number  # what the look held back is told of once
+        return
     if group.state == "same" or group.task == "barrier":  # what that found stands in `holds`
+        return
+    if group.state == "held" and group.task in UNDO:
+        numbers.undone["held"] += group.number
         return
     _add_planned(numbers, group, files)
     if group.state == "done":
@@ -201,33 +221,41 @@ def _add_group(numbers: PairSummary, group: Group) -> None:
 
 def _add_planned(numbers: PairSummary, group: Group, files: Amount) -> None:
     match group.task, group.node:
-        case "upload", _ if group.replaces:
+        case ("mkdir", _) | ("restore", "folder"):
+            numbers.new_folders += group.number
+        case (("upload" | "restore"), _) if group.replaces:
             numbers.changed = numbers.changed.plus(*files)
-        case "upload", _:
+        case (("upload" | "restore"), _):
             numbers.new = numbers.new.plus(*files)
         case (("move" | "respell"), "folder"):
             numbers.moved_folders += group.number
-        case "move", _:
+        case (("move" | "unmove"), _):
             numbers.moved = numbers.moved.plus(*files)
-        case "trash", "folder":
+        case ("trash", "folder") | ("clear", _):
             numbers.trashed_folders += group.number
-        case "trash", _:
+        case (("trash" | "discard"), _):
             numbers.trashed = numbers.trashed.plus(*files)
         case "retire", _:
             numbers.leaving = numbers.leaving.plus(*files)
-        case "mkdir", _:
-            numbers.new_folders += group.number
 
 
 def _add_done(numbers: PairSummary, group: Group, files: Amount) -> None:
     match group.task, group.node:
         case "upload", _:
             _plus(numbers.sent, group.proof, files)
+            if group.replaces:
+                numbers.replaced = numbers.replaced.plus(*files)
         case (("move" | "respell"), "folder"):
             numbers.renamed_folders += group.number
-        case "move", _:
+        case "restore", "folder":
+            numbers.made_folders += group.number
+        case "restore", _ if group.replaces:
+            numbers.reverted = numbers.reverted.plus(*files)
+        case "restore", _:
+            numbers.restored = numbers.restored.plus(*files)
+        case ("move", _) | ("unmove", _):
             numbers.renamed = numbers.renamed.plus(*files)
-        case "trash", "file":
+        case ("trash", "file") | ("discard", _):
             numbers.removed = numbers.removed.plus(*files)
         case "retire", _:
             numbers.retired = numbers.retired.plus(*files)

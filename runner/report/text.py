@@ -10,6 +10,7 @@ from runner.report.amounts import amount, count, proof
 from runner.report.line import Line
 from runner.report.plan import aside_lines, guard_lines, heading, nothing_to_do, trouble_line, unread_lines
 from runner.report.summary import PairSummary, Summary
+from runner.report.undo import way_back
 from runner.state.account import Trouble
 
 MOST_TROUBLES = 20
@@ -41,6 +42,7 @@ def run_lines(
     if code is Exit.CONVERGED and not summary.changes:
         yield Line(nothing_to_do(summary.pairs), "head")
     yield from outcome_lines(code, summary)
+    yield from way_back(summary)
 
 
 def outcome_lines(code: Exit, summary: Summary) -> Iterator[Line]:

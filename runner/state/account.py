@@ -88,9 +88,11 @@ class Account:
     def tally(self, pair: str) -> Tally:
         """The numbers of a pair as planned now."""
         query = (
-            "SELECT CASE WHEN task = 'trash' THEN 'trash' WHEN destination IS NULL THEN 'create' ELSE 'replace' END,"
+            "SELECT CASE WHEN task IN ('trash', 'discard') THEN 'trash'"
+            " WHEN destination IS NULL THEN 'create' ELSE 'replace' END,"
             " count(*), sum(size) FROM op JOIN stage ON stage.id = op.stage"
-            " WHERE pair = ? AND task IN ('upload', 'trash') AND node = 'file' AND op.state IN ('planned', 'taken')"
+            " WHERE pair = ? AND task IN ('upload', 'trash', 'restore', 'discard') AND node = 'file'"
+            " AND op.state IN ('planned', 'taken')"
             " GROUP BY 1"
         )
         amounts = {str(what): Amount(count, size) for what, count, size in self._database.rows(query, pair)}  # type: ignore[arg-type]
@@ -105,7 +107,11 @@ class Account:
         )
 
     def _listed(self, pair: str) -> list[tuple[str, dict[str, Amount]]]:
-        stages = self._database.rows("SELECT id, side FROM stage WHERE pair = ? AND task = 'list'", pair)
+        query = (
+            "SELECT id, iif(task = 'recall', 'destination', side) FROM stage"
+            " WHERE pair = ? AND task IN ('list', 'recall')"
+        )
+        stages = self._database.rows(query, pair)
         return [(str(side), self.counts(int(str(id_)))) for id_, side in stages]
 
     def counts(self, stage: int) -> dict[str, Amount]:
@@ -213,9 +219,8 @@ class Account:
             "SELECT pair, task, path.path, node, size, op.state, destination IS NOT NULL, origin, reason,"
             " proof, note, kind, tries, ref, target FROM op JOIN stage ON stage.id = op.stage"
             " JOIN path ON path.id = op.path"
-            " WHERE pair = ? AND task IN ('respell', 'mkdir', 'move', 'upload', 'trash', 'retire')"
-            " AND op.state <> 'same'"
-            " ORDER BY op.stage, op.id LIMIT ?"
+            " WHERE pair = ? AND task IN ('respell', 'mkdir', 'move', 'upload', 'trash', 'retire',"
+            " 'restore', 'unmove', 'discard', 'clear') AND op.state <> 'same' ORDER BY op.stage, op.id LIMIT ?"
         )
         for row in self._database.stream(query, pair, most):
             yield Change(*row)  # type: ignore[arg-type]
@@ -226,6 +231,7 @@ class Account:
             "WITH change AS (SELECT substr(path.path, ?) AS rest, size"
             " FROM op JOIN stage ON stage.id = op.stage JOIN path ON path.id = op.path"
             " WHERE pair = ? AND task = ? AND node = 'file' AND op.state <> 'same'"
+            " AND (op.state <> 'held' OR task NOT IN ('restore', 'unmove', 'discard'))"
             " AND (destination IS NOT NULL) = coalesce(?, destination IS NOT NULL)"
             " AND substr(path.path, 1, ?) = ?)"
             " SELECT CASE instr(rest, '/') WHEN 0 THEN rest ELSE substr(rest, 1, instr(rest, '/')) END,"

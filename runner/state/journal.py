@@ -55,6 +55,7 @@ class OpRow(NamedTuple):
     origin: str
     reason: str
     target: str = ""
+    ref: str = ""
 
 
 class ProblemRow(NamedTuple):
@@ -160,7 +161,7 @@ class Journal:
             connection.executemany("INSERT INTO path VALUES (?, ?, ?)", draft.paths)
             connection.executemany(
                 "INSERT INTO op (stage, path, node, size, waits, source, destination, mtime_ns, ours, digest, origin,"
-                " reason, target, state) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,'planned')",
+                " reason, target, ref, state) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,'planned')",
                 draft.ops,
             )
             connection.executemany("INSERT INTO problem VALUES (?, ?, ?, ?, ?)", draft.problems)

@@ -11,13 +11,16 @@ from runner.state.journal import Journal
 
 _TAKE = """
 SELECT op.id, path.path, op.size, op.tries, op.again, op.source, op.destination, op.mtime_ns, op.ours,
-    op.digest, op.origin, op.target
+    op.digest, op.origin, op.target, op.ref, op.node
 FROM op INDEXED BY op_ready CROSS JOIN path ON path.id = op.path
 WHERE op.stage = ? AND op.state = 'planned' AND op.waits = 0 AND op.tries <= ?
 ORDER BY op.tries, op.id LIMIT ?
 """
 
-_FINISH = "UPDATE op SET state = ?, proof = ?, ref = ?, note = ?, kind = ?, exit = ?, tries = tries + 1 WHERE id = ?"
+_FINISH = (
+    "UPDATE op SET state = ?1, proof = ?2, ref = iif(?1 = 'done', ?3, ref), note = ?4, kind = ?5, exit = ?6,"
+    " stored = ?7, ours = coalesce(nullif(?8, ''), ours), tries = tries + 1 WHERE id = ?9"
+)
 _RETRY = (
     "UPDATE op SET state = 'planned', again = 1, note = ?, kind = ?, exit = ?, tries = tries + 1 WHERE id = ?"
 )
@@ -88,9 +91,7 @@ class Queue:
     ) -> None:
         """Write down how operations ended, and release or stop what waits for them."""
         with self._database.transaction() as connection:
-            connection.executemany(
-                _FINISH, ((o.state, o.proof, o.ref, o.note, o.kind, o.exit, op) for op, o in ended)
-            )
+            connection.executemany(_FINISH, ((*outcome, op) for op, outcome in ended))
             connection.executemany(_RETRY, ((o.note, o.kind, o.exit, op) for op, o in retried))
             if stage not in self._binding:
                 return
@@ -104,17 +105,23 @@ class Queue:
     def _release(self, connection: sqlite3.Connection, ops: Iterable[int]) -> None:
         connection.executemany(
             "UPDATE op SET waits = waits - ? WHERE id = ?",
-            [(count, op) for op, count in self._bound(connection, ops)],
+            [(count, op) for op, count, _ in self._bound(connection, ops)],
         )
 
     def _spread(self, connection: sqlite3.Connection, ops: Iterable[int], state: State, proof: str) -> None:
+        """What needs no work spares the others at its path theirs, and is no hindrance to those above and below."""
         while bound := self._bound(connection, ops):
-            ops = [op for op, _ in bound]
+            same = state is State.SAME
+            ops = [op for op, _, how in bound if how == "each" or not same]
+            connection.executemany(
+                "UPDATE op SET waits = waits - ? WHERE id = ?",
+                ((count, op) for op, count, how in bound if how != "each" and same),
+            )
             connection.executemany(
                 "UPDATE op SET state = ?, proof = ? WHERE id = ?", ((state, proof, op) for op in ops)
             )
 
-    def _bound(self, connection: sqlite3.Connection, ops: Iterable[int]) -> list[tuple[int, int]]:
+    def _bound(self, connection: sqlite3.Connection, ops: Iterable[int]) -> list[tuple[int, int, str]]:
         connection.execute("DELETE FROM temp.front")
         connection.executemany(_FRONT, ((op,) for op in ops))
         return connection.execute(BOUND).fetchall()

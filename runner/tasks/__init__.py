@@ -22,11 +22,15 @@ NAMES = (
     "hook",
     "accept",
 )
-"""In the order in which a person tells of them."""
+"""Of a run, in the order in which a person tells of them."""
+
+UNDO = ("recall", "look", "guard", "restore", "unmove", "discard", "clear")
+"""Of an undo, likewise."""
 
 
 @cache
 def task(name: str) -> Task:
     """The task of that name."""
-    instance: Task = getattr(import_module(f"runner.tasks.{name}"), name.capitalize())()
+    module = name if name in NAMES else f"undo.{name}"
+    instance: Task = getattr(import_module(f"runner.tasks.{module}"), name.capitalize())()
     return instance

@@ -16,14 +16,14 @@ class Move(Task):
     async def run(self, op: Operation, ctx: Context) -> Outcome:
         """DONE when the node stands at its new path. A try whose answer was lost is looked up first."""
         try:
-            await ctx.destination.move(op.origin, op.there, expect=op.destination)
+            moved = await ctx.destination.move(op.origin, op.there, expect=op.destination)
         except (NotFound, Stale, Exists):
             # Where case does not count, the old path leads to the moved node, which is another generation.
             if not op.again:
                 raise
             there = await ctx.destination.stat(op.there)
-            moved = there.generation == op.destination if there.kind == "folder" else there.size == op.size
-            if there.name != name(op.there) or not moved:
+            same = there.generation == op.destination if there.kind == "folder" else there.size == op.size
+            if there.name != name(op.there) or not same:
                 raise
-            return Outcome(note="found complete")
-        return Outcome()
+            return Outcome(note="found complete", stored=there.generation)
+        return Outcome(stored=moved.generation)

@@ -29,7 +29,7 @@ async def standing(ctx: Context, moment: Moment) -> list[AcdrunError]:
 
     Raises what keeps a place from being looked at: an unknown is never an absence.
     """
-    found = await _source(ctx, moment)
+    found = [] if ctx.alone else await _source(ctx, moment)
     found += await _destination(ctx, moment)
     if moment != "barrier" and ctx.pair.guard.destination.space == "refuse":
         found += await _room(ctx)

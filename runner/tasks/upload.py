@@ -37,24 +37,29 @@ class Upload(Task):
         try:
             stored = await ctx.destination.put(op.there, content, expect=op.destination)
         except (Exists, Stale):
-            if await self._already_there(op, ctx):
-                return Outcome(proof=ctx.algorithm, note="found complete")
+            if (found := await self._already_there(op, ctx)) is not None:
+                return found
             raise
         ctx.hashes.learn(ctx.source.place, node.generation, content.checksum, op.mtime_ns, began)
-        return Outcome(proof=await self._proof(op, stored, content.checksum, ctx))
+        proof = await self._proof(op, stored, content.checksum, ctx)
+        digest = str(content.checksum)
+        return Outcome(proof=proof, ref=stored.replaced, stored=stored.generation, digest=digest)
 
-    async def _already_there(self, op: Operation, ctx: Context) -> bool:
+    async def _already_there(self, op: Operation, ctx: Context) -> Outcome | None:
         try:
             there = await ctx.destination.stat(op.there)
         except NotFound:
-            return False
+            return None
         if there.kind != "file" or there.size != op.size:
-            return False
+            return None
         ours = await ctx.source.checksum(op.path, ctx.algorithm, expect=op.source)
         same = ours == await _checksum(op.there, there, ctx)
         if not same and op.again:
             raise Damaged("what an earlier try stored is not what was sent", path=op.there)
-        return same
+        if not same:
+            return None
+        note, digest = "found complete", str(ours)
+        return Outcome(proof=ctx.algorithm, note=note, stored=there.generation, digest=digest)
 
     async def _proof(self, op: Operation, stored: Node, sent: Checksum, ctx: Context) -> str:
         """A destination without digests of its own is read back: nothing less proves the bytes."""

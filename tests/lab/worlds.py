@@ -194,6 +194,11 @@ class World:
         """Apply a saved plan."""
         return self._told(lambda o: app.apply(path, o), options)
 
+    def undo(self, ended: Ended, /, *, planning: bool = False, **more: Any) -> Ended:
+        """Take back what a run did. more: of the `Undo`."""
+        wanted = app.Undo(ended.header.id, **more)
+        return self._told(lambda o: app.undo(wanted, o, planning=planning), {})
+
     def _told(self, case: Callable[[app.Options], Awaitable[app.Result]], more: dict[str, Any]) -> Ended:
         told: list[Event] = []
         options = replace(app.Options(self.state, tell=told.append), **more)

@@ -12,6 +12,7 @@ from runner.model.path import show
 from runner.model.show import show_duration, show_size
 from runner.report.line import Line
 from runner.report.summary import Summary
+from runner.state.journal import Header
 
 _HEAD = ("run", "ended", "when", "took", "sent", "trashed", "manifest")
 
@@ -51,6 +52,12 @@ def _summaries(most: int) -> list[Summary]:
     return found
 
 
+def _what(header: Header) -> str:
+    if header.purpose == "undo":
+        return header.name
+    return ("" if header.purpose == "run" else f"{header.purpose} ") + (show(header.file) or header.name)
+
+
 def _row(summary: Summary) -> tuple[str, ...]:
     header = summary.header
     sent = sum(pair.all_sent.number for pair in summary.pairs)
@@ -63,7 +70,7 @@ def _row(summary: Summary) -> tuple[str, ...]:
         show_duration(header.ended - header.created) if header.ended else "",
         f"{sent:,} ({show_size(size)})" if sent else "0",
         f"{trashed:,}",
-        ("" if header.purpose == "run" else f"{header.purpose} ") + (show(header.file) or header.name),
+        _what(header),
     )
 
 

@@ -40,7 +40,10 @@ def run(argv: Sequence[str], output: Output) -> Exit:
             output.record(outcome_record(Exit.CONVERGED))
         else:
             from runner.report.log import log_lines
+            from runner.report.summary import summary
 
-            lines: Iterator[Line] = log_lines(journal.header, account, every=args.all or args.verbose)
+            lines: Iterator[Line] = log_lines(
+                journal.header, account, summary(journal), every=args.all or args.verbose
+            )
             output.stream(lines)
     return Exit.CONVERGED

@@ -9,7 +9,7 @@ CREATE TABLE run (
     digest    TEXT NOT NULL,             -- SHA-256 of that
     version   TEXT NOT NULL,             -- of acdrun
     state     TEXT NOT NULL,             -- planning, planned, applying, closed
-    purpose   TEXT NOT NULL,             -- run, plan, apply, verify, repair, reverify (after a repair)
+    purpose   TEXT NOT NULL,             -- run, plan, apply, undo, verify, repair, reverify (after a repair)
     created   REAL NOT NULL,             -- seconds since 1970
     ended     REAL,                      -- seconds since 1970; NULL while it goes on, or when it was killed
     exit      INTEGER                    -- the exit code it ended with
@@ -60,13 +60,14 @@ CREATE TABLE op (
     source       TEXT,                   -- generation seen there; NULL: nothing was there
     destination  TEXT,                   -- likewise
     mtime_ns     INTEGER,                -- of the source, ns since 1970
-    ours         TEXT NOT NULL DEFAULT '',  -- digest of the source, "md5:...", when its listing showed one
+    ours         TEXT NOT NULL DEFAULT '',  -- digest of the source, "md5:...", when its listing showed one, or when it was sent
     digest       TEXT NOT NULL DEFAULT '',  -- of the destination, "md5:...", when its listing showed one
     origin       TEXT NOT NULL DEFAULT '',  -- path the node comes from, for a move
     reason       TEXT NOT NULL,          -- the rule that asked for it
     target       TEXT NOT NULL DEFAULT '',  -- path it has at the destination, where it cannot have its own there
     proof        TEXT NOT NULL DEFAULT '',
-    ref          TEXT NOT NULL DEFAULT '',  -- what takes a trashed node back
+    ref          TEXT NOT NULL DEFAULT '',  -- what takes a trashed or replaced node back; before an undo, what it brings back
+    stored       TEXT NOT NULL DEFAULT '',  -- generation that stands at the destination since
     note         TEXT NOT NULL DEFAULT '',
     kind         TEXT NOT NULL DEFAULT '',  -- kind of the error, in words
     exit         INTEGER NOT NULL DEFAULT 0

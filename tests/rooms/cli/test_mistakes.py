@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 
-from runner.cli.verbs import ABSENT
 from tests.rooms.cli.conftest import Acdrun, write
 
 MISTAKES = {
@@ -43,15 +42,6 @@ def test_a_mistake_is_named_and_changes_nothing(line: str, acdrun: Acdrun, place
     assert MISTAKES[line] in ended.err
     assert "Traceback" not in ended.err
     assert not (place / "dst").exists()
-
-
-@pytest.mark.parametrize("word", ABSENT)
-def test_a_word_kept_for_later_says_so(word: str, acdrun: Acdrun) -> None:
-    ended = acdrun(word, "x", "--whatever")
-
-    assert ended.code == 2
-    assert f"acdrun: error: `{word}` is not part of this version" in ended.err
-    assert ended.out == ""
 
 
 def test_everything_wrong_with_a_manifest_is_told_at_once_with_its_line(acdrun: Acdrun, place: Path) -> None:
