@@ -196,7 +196,11 @@ class World:
 
     def undo(self, ended: Ended, /, *, planning: bool = False, **more: Any) -> Ended:
         """Take back what a run did. more: of the `Undo`."""
-        wanted = app.Undo(ended.header.id, **more)
+        return self.undo_run(ended.header.id, planning=planning, **more)
+
+    def undo_run(self, label: str, /, *, planning: bool = False, **more: Any) -> Ended:
+        """Likewise, by its label."""
+        wanted = app.Undo(label, **more)
         return self._told(lambda o: app.undo(wanted, o, planning=planning), {})
 
     def _told(self, case: Callable[[app.Options], Awaitable[app.Result]], more: dict[str, Any]) -> Ended:

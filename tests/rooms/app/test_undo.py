@@ -1,7 +1,6 @@
 """Undo: what a run took away comes back, what it moved goes back, and nobody else's work is touched."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -9,8 +8,7 @@ from runner.app import find_run
 from runner.app.places import scopes
 from runner.manifest.rules import Rule
 from runner.model.errors import Denied, Locked, NotFound, Unavailable, UsageError
-from runner.model.exits import Exit
-from runner.state.journal import Header, Journal
+from runner.state.journal import Journal
 from runner.state.locks import locked
 from tests.lab.faulty import Fault
 from tests.lab.worlds import Ended, Files, World
@@ -294,20 +292,14 @@ def test_a_trash_whose_answer_was_lost_is_found_by_its_content(world: World) -> 
 
 def test_the_latest_run_is_the_latest_that_is_no_undo(world: World) -> None:
     with pytest.raises(NotFound):
-        world.undo(named(world, "last"))
+        world.undo_run("last")
     ran = mirrored(world)
     world.undo(ran)
 
-    ended = world.undo(named(world, "last"))
+    ended = world.undo_run("last")
 
     assert ended.header.name == f"undo of {ran.header.id}"
     assert {op_state for _, _, op_state in acts(ended)} == {"same"}
-
-
-def named(world: World, label: str) -> Ended:
-    """As if a run had this label."""
-    header = Header(label, "", "", "", "", "", "", "", 0.0)
-    return Ended(Exit.CONVERGED, Path(), header, [], [], [], [])
 
 
 def test_a_journal_that_nobody_closed_is_closed_and_undone(world: World) -> None:
