@@ -30,8 +30,11 @@ def add_filters(parser: Parser) -> None:
         )
 
 
-def rules_of(args: Namespace, only: str = "") -> tuple[Rule, ...]:
-    """The rules that were typed. only: the one file that is meant at all, "" for all. Raises UsageError."""
+def rules_of(args: Namespace, only: str = "", *, enter: bool = True) -> tuple[Rule, ...]:
+    """The rules that were typed. Raises UsageError.
+
+    only: the one file that is meant at all, "" for all. enter: are folders entered to look for what is included?
+    """
     typed: list[tuple[str, str]] = args.filters or []
     try:
         rules = [Rule.model_validate({option: glob}) for option, glob in typed]
@@ -39,7 +42,7 @@ def rules_of(args: Namespace, only: str = "") -> tuple[Rule, ...]:
         reason = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise UsageError(f"the filter is not valid: {reason}") from error
     if typed and all(option == "include" for option, _ in typed):
-        rules += [Rule(include="*/"), Rule(exclude="**")]
+        rules += [*([Rule(include="*/")] if enter else []), Rule(exclude="**")]
     if only:
         left_out = [rule for rule in rules if not rule.admits]
         rules = [*left_out, Rule(include="/" + literal(only)), Rule(exclude="**")]

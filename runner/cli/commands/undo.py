@@ -37,7 +37,11 @@ def run(argv: Sequence[str], output: Output) -> Exit:
     from runner.report.json import outcome_record
 
     wanted = app.Undo(
-        args.run, pair=args.pair, rules=rules_of(args), created=args.created, max_trash=args.max_trash
+        args.run,
+        pair=args.pair,
+        rules=rules_of(args, enter=False),
+        created=args.created,
+        max_trash=args.max_trash,
     )
     case = partial(app.undo, wanted, planning=args.plan)
     words = [word for word in argv if word not in ("--plan", "--detailed-exitcode")]

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from runner.model.errors import AcdrunError, NotFound
+from runner.model.errors import AcdrunError, Exists, NotFound
 from runner.model.operation import Operation, Outcome
 from runner.model.task import All, Context, Each, Ended, Parent, Task
 from runner.tasks.undo.standing import node_at, standing
@@ -23,6 +23,8 @@ class Restore(Task):
         """DONE when the old content stands at the path; `ref` takes back what it replaced. Raises Stale, NotFound."""
         if op.node == "folder":
             return await self._folder(op, ctx)
+        if op.destination is None and await self._untouched(op, ctx):
+            return Outcome(stored=(await ctx.destination.stat(op.path)).generation, digest=op.ours)
         back, node = await standing(op, ctx.destination)
         if back and node is not None:
             return Outcome(note="found back", stored=node.generation)
@@ -35,6 +37,14 @@ class Restore(Task):
             raise
         now = await ctx.destination.stat(op.path)
         return Outcome(ref=taken, stored=now.generation, digest=op.ours)
+
+    async def _untouched(self, op: Operation, ctx: Context) -> bool:
+        """Where the run left nothing, nothing need be asked first: nothing is replaced by coming back."""
+        try:
+            await ctx.destination.restore(op.ref, op.path)
+        except (Exists, NotFound):
+            return False
+        return True
 
     async def _folder(self, op: Operation, ctx: Context) -> Outcome:
         node = await node_at(op.path, ctx.destination)

@@ -6,11 +6,12 @@ import pytest
 
 from runner.model.errors import Denied
 from runner.model.operation import Outcome, State
+from runner.model.stage import Binding, Stage
 from runner.state import queue as room
-from runner.state.journal import Journal
+from runner.state.journal import Draft, Journal
 from runner.state.queue import Queue
 
-from .small import MKDIR, TRASH, UPLOAD, journal, row, states
+from .small import HEADER, MKDIR, TRASH, UPLOAD, journal, row, states
 
 FAILED = Outcome(State.FAILED, note="no", kind="denied", exit=6)
 TREE: dict[int, tuple[int | None, str]] = {
@@ -186,4 +187,20 @@ def test_a_stage_can_fail_without_an_operation(tmp_path: Path, how: str) -> None
 
     assert ended == [(UPLOAD, "failed"), (TRASH, "held")]
     assert queue.standings()[UPLOAD].why == "no"
+    made.close()
+
+
+def test_what_needs_no_work_spares_its_own_path_and_hinders_none_below(tmp_path: Path) -> None:
+    look, restore = Stage(1, "p", "p", "look", "", "read"), Stage(2, "p", "p", "restore", "", "write")
+    made = Journal.create(tmp_path / "small.journal", HEADER)
+    made.add_stages([look, restore], [Binding(1, 2, "each"), Binding(2, 2, "parent")])
+    ops = [row(1, 1), row(1, 2), row(2, 1, 1), row(2, 2, 2)]
+    made.add(Draft([(1, None, "a"), (2, 1, "a/f")], ops))
+    queue = Queue(made)
+    folder, file = queue.take(1, most_tries=0)
+
+    queue.finish(1, [(folder.id, Outcome(State.SAME)), (file.id, Outcome())])
+
+    assert states(made) == ["same", "done", "same", "planned"]
+    assert [op.path for op in queue.take(2, most_tries=0)] == ["a/f"]
     made.close()
