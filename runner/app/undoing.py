@@ -43,8 +43,9 @@ async def undo(wanted: Undo, options: Options, *, planning: bool = False) -> Res
     Raises NotFound, UsageError, Locked; PlanStale when the run was of another version.
     """
     with contextlib.closing(_run(wanted.run, options)) as journal:
-        manifest = from_canonical(journal.header.manifest)
-        goal = _manifest_of(journal.header.id, manifest, wanted)
+        header = journal.header
+        manifest = replace(from_canonical(header.manifest), file=header.file)  # as found from wherever we are
+        goal = _manifest_of(header.id, manifest, wanted)
         past = {
             pair.name: Past(journal, name, source=source, created=wanted.created and not source)
             for pair, (name, source) in zip(goal.pairs, _parts(manifest, wanted.pair), strict=True)

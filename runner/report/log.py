@@ -26,7 +26,7 @@ def log_lines(header: Header, account: Account, summary: Summary, *, every: bool
     )
     pair = None
     for change in account.changes():
-        minor = ("hash", "verify", "prove", "barrier")
+        minor = ("hash", "verify", "prove", "barrier", "look")
         if not every and (change.state not in ("done", "held") or change.task in minor):
             continue
         if change.pair != pair:

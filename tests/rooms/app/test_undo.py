@@ -318,3 +318,37 @@ def test_a_journal_that_nobody_closed_is_closed_and_undone(world: World) -> None
     closed = find_run(world.state, ran.header.id)
     assert closed.header.exit == 130
     closed.close()
+
+
+@pytest.mark.parametrize("algorithms", [["md5"], []])
+def test_of_several_contents_of_a_path_the_one_that_the_run_replaced_comes_back(
+    world: World, algorithms: list[str]
+) -> None:
+    world.fields = {name: {"algorithms": algorithms} for name in ("src", "dst")}
+    for number, content in enumerate(("first", "second", "third", "fourth")):
+        world.write("src", {"file": content}, mtime_ns=10**18 + number * 10**10)
+        if content == "third":
+            world.spoil("dst", Fault("put", 1, "after", error=Unavailable("cut")))
+        ran = world.run(world.pair(guard=LIMITS))
+        world.spoil("dst")
+        if content == "third":
+            third = ran
+    assert third.op("upload", "file").ref == ""
+    world.undo(ran)
+    assert world.files("dst") == {"file": b"third"}
+
+    ended = world.undo(third)
+
+    assert ended.code == 0
+    assert world.files("dst") == {"file": b"second"}
+
+
+def test_a_run_followed_by_others_is_undone_where_nothing_has_changed_since(world: World) -> None:
+    ran = mirrored(world)
+    world.write("src", {"changed": "newer still", "later": "l"}, mtime_ns=10**18 + 10**12)
+    world.run(world.pair(guard=LIMITS))
+
+    ended = world.undo(ran, created=True)
+
+    assert (ended.code, ended.ops("look", "stale")) == (3, ["changed"])
+    assert world.files("dst") == {**text(BEFORE), "changed": b"newer still", "later": b"l"}

@@ -97,3 +97,20 @@ def test_more_than_the_guard_allows_names_the_command_that_does_it(acdrun: Acdru
     assert len(list((place / "dst").glob("*.txt"))) == 21
     assert acdrun("undo", "--created", "--max-trash", "23", "last").code == 0
     assert not list((place / "dst").glob("*.txt"))
+
+
+def test_it_finds_the_places_of_the_run_from_wherever_it_is_typed(
+    acdrun: Acdrun, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = manifest("guard: { trash: { max: 100% } }", top="remotes: { disk: { type: local, path: disk } }")
+    write(place / "m.yaml", text.replace("destination: dst", "destination: 'disk:'"))
+    assert acdrun("m.yaml").code == 0
+    (place / "src/one.txt").unlink()
+    assert acdrun("m.yaml").code == 0
+    (place / "elsewhere").mkdir()
+    monkeypatch.chdir(place / "elsewhere")
+
+    assert acdrun("undo", "last").code == 0
+
+    assert (place / "disk/one.txt").read_text() == "one"
+    assert list((place / "elsewhere").iterdir()) == []
