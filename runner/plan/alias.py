@@ -57,17 +57,20 @@ def told_apart(
     taken: names at the destination that take no part.
     Of several twins the one whose very name is there keeps it, else the first that has no alias there yet.
     """
+    names = Names.none()
+    left_out = set(left_out) if rename else set()
+    marked = rename and any("~" in node.name for node in destination)
+    if not (marked or left_out or _some_alike(source) or _some_alike(destination)):
+        return names
     groups, there = _folded(source), _folded(destination)
     files = {node.name for node in destination if node.kind == "file"}
-    names = Names.none()
     held: set[str] = set()
-    if rename:
+    if left_out:
         ours, theirs = ({node.name for node in nodes} for nodes in (source, destination))
         for name in left_out:
             names.hidden.update({name, alias(name)} - ours)
             if name in theirs:
                 held.add(fold(name))
-    marked = any("~" in name for name in files)
     rooms = _Rooms(names, groups.keys(), {*there, *map(fold, taken)}, files)
     for folded, group in groups.items():
         others = there.get(folded, [])
@@ -118,6 +121,10 @@ def _refuse(names: Names, group: Sequence[Node], others: Sequence[Node], why: st
         twin = next((other.name for other in group if other is not node), "")
         names.refused[node.name] = why or f"the destination cannot tell it from {show(repr(twin))}"
     names.hidden.update(node.name for node in others)
+
+
+def _some_alike(nodes: Sequence[Node]) -> bool:
+    return len({fold(node.name) for node in nodes}) < len(nodes)
 
 
 def _folded(nodes: Iterable[Node]) -> Mapping[str, list[Node]]:

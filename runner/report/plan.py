@@ -172,7 +172,7 @@ def aside_lines(numbers: PairSummary) -> Iterator[Line]:
             f"{numbers.links:,} {'link or special file' if one else 'links or special files'} skipped"
         )
     if numbers.aliased:
-        parts.append(f"{count(numbers.aliased)} under an alias, for its name is another's there")
+        parts.append(f"{count(numbers.aliased)} stored under an alias (case: rename)")
     if parts:
         yield Line("    " + "; ".join(parts), "dim")
 

@@ -51,7 +51,7 @@ def test_X4_twins_are_stored_apart_where_that_is_the_policy(machine: Machine) ->
         "d/e\u0301": md5("nfd"), f"d/{alias(chr(0xe9))}": md5("nfc"),
     }  # fmt: skip
     assert "nothing to do" in again.out
-    assert "2 files under an alias" in said.out
+    assert "2 files stored under an alias" in said.out
 
 
 RESPELLED = [("photos", "Photos"), ("A/m/B", "a/M/b"), ("cafe\u0301", "caf\u00e9"), ("x/D", "x/d")]

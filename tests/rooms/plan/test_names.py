@@ -1,6 +1,7 @@
 """Names that a destination cannot tell apart: twins get aliases where that is the policy, spellings are renamed."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -162,10 +163,13 @@ def test_X4_twins_among_which_is_a_folder_are_refused_whatever_the_policy(
     assert {data for path, data in world.files("dst").items() if path != "fine"} == {b"old"}
 
 
-def test_a_move_takes_aliased_files_out_of_the_source_once_they_are_proven(world: World) -> None:
-    from dataclasses import replace
-
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_move_takes_aliased_files_out_of_the_source_once_they_are_proven(
+    world: World, copied: bool
+) -> None:
     world.write("src", {"A": "1", "a": "22"})
+    if copied:
+        renaming(world, "copy")
     whole = world.pair("copy", case="rename")
     (job,) = whole.jobs
     moving = replace(whole, jobs=(replace(job, pairs=tuple(replace(p, mode="move") for p in job.pairs)),))
@@ -187,6 +191,42 @@ def test_an_aliased_upload_whose_answer_was_lost_is_looked_up_where_it_is(world:
     assert ended.code == 0
     assert world.files("dst") == {"A": b"1", alias("a"): b"22"}
     assert world.trash("dst") == {}
+
+
+@pytest.mark.torture
+def test_X4_two_folders_that_a_folding_place_holds_after_all_are_left_as_they_are(world: World) -> None:
+    """Some services ignore case and mind composition: it cannot be said which of the two is meant."""
+    composed, decomposed = "caf\u00e9", "cafe\u0301"
+    world.fields = {}
+    world.write("src", {f"{composed}/x": "1", "fine": "2"})
+    world.write("dst", {f"{composed}/x": "old", f"{decomposed}/y": "3"})
+    world.wrap = claims_to_fold
+
+    ended = world.run(world.pair("mirror", guard=OPEN_HANDED))
+
+    assert ended.code == 3
+    assert told(ended) == {composed: f"the destination has both {decomposed!r} and {composed!r} for it"}
+    assert world.files("dst") == {f"{composed}/x": b"old", f"{decomposed}/y": b"3", "fine": b"2"}
+
+
+def test_two_such_folders_that_the_source_lacks_are_trashed_each_with_its_own_content(world: World) -> None:
+    world.fields = {}
+    world.write("src", {"fine": "2"})
+    world.write("dst", {"caf\u00e9/x": "1", "cafe\u0301/x": "3", "cafe\u0301/y/z": "4"})
+    world.wrap = claims_to_fold
+
+    ended = world.run(world.pair("mirror", guard=OPEN_HANDED))
+
+    assert ended.code == 0
+    assert world.files("dst") == {"fine": b"2"}
+    assert world.folders("dst") == set()
+
+
+def claims_to_fold(name: str, backend: Any) -> Any:
+    """The destination says that it folds, and yet takes one name beside another of its kind."""
+    backend.can = replace(backend.can, folds=name == "dst")
+    backend._key = lambda path: path.rpartition("/")[2]
+    return backend
 
 
 SPELLED = [
@@ -235,6 +275,8 @@ def test_X5_what_changed_below_a_renamed_folder_is_kept_in_step_in_the_same_run(
     assert ended.ops("respell") == ["D"]
     assert ended.ops("move") == ["D/Name"]
     assert sorted(ended.ops("upload", "done")) == ["D/changed", "D/new/x", "fine"]
+    writes = [call for call in world.opened["dst"].calls if call[0] in ("put", "mkdir", "move", "trash")]
+    assert writes[0] == ("move", "d")
     again = world.run()
     assert (again.code, {change.state for change in again.changes} - {"done", "same"}) == (0, set())
     assert again.ops("upload", "done") == again.ops("move") == again.ops("respell") == []
