@@ -26,6 +26,7 @@ from runner.remote.walk import everything, look
 from runner.state.hashes import Hashes
 from runner.state.journal import Journal, new_run
 from runner.state.known import Identities
+from runner.state.renames import Renames
 from runner.state.trashing import Trashing
 
 
@@ -100,8 +101,19 @@ async def why(manifest: Manifest, wanted: Sequence[tuple[Pair, str]], state: Pat
             here, there = await remotes.at(pair.source), await remotes.at(pair.destination)
             algorithm = common_algorithm(here.can, there.can)
             identities, trashing = Identities(journal, pair.name, {}), Trashing(journal, pair.name)
+            renames = Renames(journal, pair.name)
             ctx = Context(
-                pair, here, there, algorithm, hashes, Tally, silent, lambda checks: None, identities, trashing
+                pair,
+                here,
+                there,
+                algorithm,
+                hashes,
+                Tally,
+                silent,
+                lambda checks: None,
+                identities,
+                trashing,
+                renames,
             )
             found.append(await _one(ctx, path, manifest, journal))
         return found

@@ -37,6 +37,7 @@ from runner.state.home import drop_ballast, load_ballast
 from runner.state.journal import Header, Journal, Validity, new_run
 from runner.state.known import Identities
 from runner.state.locks import locked
+from runner.state.renames import Renames
 from runner.state.trashing import Trashing
 from runner.tasks.hook import run_hook
 
@@ -285,16 +286,24 @@ async def contexts_of(
             algorithm = common_algorithm(source.can, destination.can)
             tally = functools.partial(account.tally, pair.name)
             filled_by = _filled_by(pair, manifest) if journal.header.state == "planning" else ""
-            key, checked = (
-                pair_key(manifest, pair),
-                functools.partial(journal.check, guards.get(pair.name, 0)),
-            )
+            key = pair_key(manifest, pair)
             contexts[pair.name] = Context(
-                pair, source, destination, algorithm, hashes, tally, tell, checked,
-                Identities(journal, pair.name, places[pair.name], options.new_places),
-                Trashing(journal, pair.name), history.last(key) if key else None, filled_by,
+                pair, source, destination, algorithm, hashes, tally, tell,
+                checked=functools.partial(journal.check, guards.get(pair.name, 0)),
+                identities=Identities(journal, pair.name, places[pair.name], options.new_places),
+                trashing=Trashing(journal, pair.name),
+                renames=Renames(journal, pair.name, step_ns=_step_ns(pair, source, destination)),
+                last=history.last(key) if key else None,
+                filled_by=filled_by,
             )  # fmt: skip
         yield contexts
+
+
+def _step_ns(pair: Pair, source: Remote, destination: Remote) -> int | None:
+    """How finely the pair compares times, in ns; None where times make no file changed."""
+    steps = source.can.mtime_ns, destination.can.mtime_ns
+    by = proof_of_change(pair.checksum.compare, source.can, destination.can)
+    return max(step or 0 for step in steps) if by == "time" else None
 
 
 def _filled_by(pair: Pair, manifest: Manifest) -> str:

@@ -1,7 +1,7 @@
 """Run the stage graph: open stages are worked on, ended ones open or hold the next."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass
 
 from runner.engine.acceptance import Door
@@ -108,6 +108,8 @@ class Scheduler:
             await self._recall(stage)
         elif stage.task in ("guard", "hook", "accept"):
             await self._once(stage)
+        elif stage.task == "rename":
+            await self._until_stopped(self._once(stage))
         else:
             await self._drain(stage)
 
@@ -137,8 +139,9 @@ class Scheduler:
     async def _once(self, stage: Stage) -> None:
         """A stage that is one piece of work, and no set of operations."""
         try:
-            if stage.task == "guard":
-                await task("guard").run(Operation(0, ""), self._contexts[stage.pair])
+            if stage.task in ("guard", "rename"):
+                with retry.following(self._retries[stage.pair]):
+                    await task(stage.task).run(Operation(0, ""), self._contexts[stage.pair])
             elif stage.task == "hook":
                 await self._hooks.run(stage.job, stage.side)
             else:
@@ -147,6 +150,18 @@ class Scheduler:
             self._settle(stage.id, failure=error)
         else:
             self._settle(stage.id)
+
+    async def _until_stopped(self, work: Coroutine[None, None, None]) -> None:
+        """Work that may read for hours and changes nothing: a stop ends it at once, and its stage stays open."""
+        going = asyncio.create_task(work)
+        try:
+            await self._stop.pause(_ended(going))
+        finally:
+            if not going.done():
+                going.cancel()
+            await asyncio.gather(going, return_exceptions=True)
+        if not going.cancelled():
+            going.result()
 
     async def _drain(self, stage: Stage) -> None:
         work, ctx = task(stage.task), self._contexts[stage.pair]
@@ -174,3 +189,7 @@ class Scheduler:
             hint = failure.hint if failure and ended == id_ else ""
             self._tell(StageEnded(stage.pair, stage.title, state, why, hint))
         self._pulse.beat()
+
+
+async def _ended(work: asyncio.Task[None]) -> None:
+    await asyncio.wait([work])

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_val
 
 from runner.manifest.location import REMOTE_NAME
 from runner.manifest.rules import Rule
-from runner.model.pair import Case
+from runner.model.pair import Case, Renames
 from runner.model.policy import ChecksumPolicy, GuardPolicy, RetryPolicy
 from runner.model.secret import Reference
 from runner.model.units import Duration
@@ -80,6 +80,11 @@ class Settings(_Part):
     unreadable: Unreadable | None = Field(
         default=None,
         description="Entries of the source that cannot be read: the run ends `incomplete`, or has to `fail`.",
+    )
+    renames: Renames | None = Field(
+        default=None,
+        description="Files that only changed their place in the source of a mirror: `detect` them by their content "
+        "(default) and move them at the destination, or `ignore` that: send them again and trash the old ones.",
     )
     filter: tuple[Rule, ...] | None = Field(
         default=None,

@@ -203,6 +203,7 @@ def _pair(
         case=pair.case or defaults.case or "refuse",
         links=pair.links or defaults.links or "skip",
         unreadable=pair.unreadable or defaults.unreadable or "incomplete",
+        renames=pair.renames or defaults.renames or "detect",
         place=tree.findings.place(tree.at(keys)),
     )
 

@@ -17,7 +17,7 @@ from runner.manifest.rules import Rule
 from runner.manifest.tree import Key, Keys
 from runner.model.config import RemoteConfig
 from runner.model.errors import Place, PlanStale, Problem
-from runner.model.pair import Case, Location, Mode, Pair
+from runner.model.pair import Case, Location, Mode, Pair, Renames
 from runner.model.policy import ChecksumPolicy, GuardPolicy, RetryPolicy
 
 _RULES = TypeAdapter(tuple[Rule, ...])
@@ -142,6 +142,7 @@ def _written(pair: Pair) -> dict[str, Any]:
         "case": pair.case,
         "links": pair.links,
         "unreadable": pair.unreadable,
+        "renames": pair.renames,
     }
 
 
@@ -183,6 +184,7 @@ def _pair(fields: dict[str, Any], job: str, number: int, manifest: Manifest) -> 
         case=one_of(Case, "case"),
         links=one_of(Links, "links"),
         unreadable=one_of(Unreadable, "unreadable"),
+        renames=one_of(Renames, "renames"),
         place=manifest.place("jobs", job, "pairs", number),
         limits=limits_of(manifest.places, manifest.file, ("jobs", job, "pairs", number)),
     )

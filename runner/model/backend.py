@@ -21,6 +21,7 @@ class Capabilities:
         looked up just before it, and results are marked as weakly guarded.
     moves, trashes: it has a server-side move, a recoverable removal.
     concurrency: requests under way at once that suit it.
+    near: its content is read without a transfer, as that of a disk of this machine is.
     throttles: it obeys the `limits` of its remote itself, request by request; else `Remote` does it for it.
     max_size: bytes in one file; max_name: UTF-16 code units in one name; None for no limit.
     """
@@ -32,6 +33,7 @@ class Capabilities:
     moves: bool = True
     trashes: bool = True
     concurrency: int = 4
+    near: bool = False
     throttles: bool = False
     max_size: int | None = None
     max_name: int | None = None

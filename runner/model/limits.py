@@ -79,7 +79,7 @@ def _filter(pair: Pair, tally: Tally, last: Seen | None) -> Iterator[Check]:
 def _trash(pair: Pair, tally: Tally, last: Seen | None) -> Iterator[Check]:
     limit, part, whole = pair.guard.trash, tally.trash, tally.destination
     share = _share(part, whole)
-    would = f"{_amount(part)} of {_amount(whole)} would be trashed"
+    would = f"{_amount(part)} of {_amount(whole)} would be trashed{_raw(tally)}"
     refused = False
     if part.number > limit.max_files:
         refused = True
@@ -90,12 +90,17 @@ def _trash(pair: Pair, tally: Tally, last: Seen | None) -> Iterator[Check]:
     if part.number > limit.always and share > limit.max:
         refused = True
         yield _refusal(pair, "trash.max", show_percent(limit.max), f"{would} ({show_percent(share)})")
-    if part.number and not refused:
+    if (part.number or tally.renamed.number) and not refused:
         most = f"{limit.max_files:,}"
         if limit.max_bytes is not None:
             most += f" or {show_size(limit.max_bytes)}"
         limits = f"limit {show_percent(limit.max)}, but {limit.always:,} always and {most} at most"
-        yield Check("trash", "ok", f"trashes {_of(part, whole, share)}; {limits}")
+        yield Check("trash", "ok", f"trashes {_of(part, whole, share)}{_raw(tally)}; {limits}")
+
+
+def _raw(tally: Tally) -> str:
+    """How many it would be, had no file been recognised as renamed."""
+    return f" ({tally.trash.number + tally.renamed.number:,} without renames)" if tally.renamed.number else ""
 
 
 def _overwrite(pair: Pair, tally: Tally, last: Seen | None) -> Iterator[Check]:

@@ -26,6 +26,7 @@ class Operation(NamedTuple):
     tries: how often it was tried before.
     again: True when an earlier try may have had its effect (its end was never written down).
     source, destination: generation seen on that side when it was planned; None where nothing was there.
+        A source "" is one that must be read before a rename is believed.
     mtime_ns: of the source.
     ours, digest: of source and destination as far as they are known, "md5:...", in the pair's algorithm; else "".
     origin: where the node is now, when the operation moves it.

@@ -15,6 +15,8 @@ Mode = Literal["copy", "mirror", "move"]
 Case = Literal["refuse", "rename"]
 """Files whose names the destination cannot tell apart: refuse them, or store all but one under aliases."""
 
+Renames = Literal["detect", "ignore"]
+
 
 class Location(NamedTuple):
     """remote: the name of a remote, or "" for the local disk; path: below its root, absolute on the local disk."""
@@ -57,5 +59,6 @@ class Pair:
     case: Case
     links: Literal["skip", "block"]
     unreadable: Literal["incomplete", "fail"]
+    renames: Renames
     place: Place
     limits: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)

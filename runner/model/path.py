@@ -65,6 +65,17 @@ def fault(name: str) -> str:
     return ""
 
 
+def moved_from(old: str, new: str) -> str:
+    """The highest folder that moved when `old` became `new`, with "/" at its end: what is left of `old` without the
+    names that both end with. Of a file that was renamed itself, the folder above it; "./" is the root."""
+    left, right = old.split("/"), new.split("/")
+    while left and right and left[-1] == right[-1]:
+        del left[-1], right[-1]
+    if (len(left), len(right)) == (old.count("/") + 1, new.count("/") + 1):
+        del left[-1]
+    return "/".join(left) + "/" if left else "./"
+
+
 def show(path: str) -> str:
     """The path as a person may see it: no control character, lone surrogate or bidi override reaches a terminal."""
     if path.isprintable():

@@ -46,6 +46,7 @@ class Tally(NamedTuple):
 
     source, destination: files listed on that side.
     create, replace, trash: files that the plan makes, overwrites, removes.
+    renamed: files that it moves; without that each would be made and removed.
     gaps: parts of either tree that could not be listed.
     """
 
@@ -54,4 +55,5 @@ class Tally(NamedTuple):
     create: Amount = Amount()
     replace: Amount = Amount()
     trash: Amount = Amount()
+    renamed: Amount = Amount()
     gaps: int = 0

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from runner.remote.remote import Remote
     from runner.state.hashes import Hashes
     from runner.state.known import Identities
+    from runner.state.renames import Renames
     from runner.state.trashing import Trashing
 
 How = Literal["each", "parent", "children", "all", "ended", "feed"]
@@ -66,6 +67,7 @@ class Context:
     tally: counts the plan as it stands in the journal.
     checked: writes down what the guard found.
     identities: which places the two sides were, and are; trashing: what the pair is about to trash.
+    renames: finds those that the plan holds.
     last: what the last good run of the pair left, None when none is known.
     alone: the destination alone is worked on, and the source may be lost.
     filled_by: what writes to the source before this pair runs, in a plan, where that has not happened.
@@ -83,6 +85,7 @@ class Context:
     checked: Callable[[Sequence[Check]], None]
     identities: "Identities"
     trashing: "Trashing"
+    renames: "Renames"
     last: Seen | None = None
     filled_by: str = ""
     alone: bool = False

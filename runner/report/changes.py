@@ -10,7 +10,7 @@ from runner.model.tally import Amount
 from runner.report.amounts import amount, count
 from runner.report.folding import fold
 from runner.report.line import Line, Tone
-from runner.report.summary import PairSummary
+from runner.report.summary import PairSummary, total
 from runner.state.account import Account, Change
 from runner.tasks import UNDO
 
@@ -30,7 +30,7 @@ class Kind(NamedTuple):
 
 NEW = Kind("+", "add", "new", "upload", False)
 CHANGED = Kind("~", "change", "changed", "upload", True)
-MOVED = Kind(">", "move", "moved", "move")
+MOVED = Kind(">", "move", "moved, not sent again", "move")
 TRASHED = Kind("-", "trash", "to the trash", "trash")
 LEAVING = Kind("-", "trash", "to the trash of the source, once each copy is proven", "retire")
 BACK = Kind("+", "add", "back from the trash", "restore", False)
@@ -89,7 +89,8 @@ def change_lines(
         if few:
             yield from told.get(kind, ())
         elif not verbose:
-            yield from _folded(kind, numbers.pair.name, account, files[kind], MOST_LINES // len(some))
+            of_kind = _moved if kind is MOVED else _folded
+            yield from of_kind(kind, numbers.pair.name, account, files[kind], MOST_LINES // len(some))
     if verbose and not few:
         yield from (_line(change, verbose=True) for change in account.changes_of(numbers.pair.name))
 
@@ -130,6 +131,21 @@ def _folded(kind: Kind, pair: str, account: Account, files: Amount, most: int) -
         if kind is REVERTED:
             text = count(number) if path.endswith("/") else ""
         yield Line(f"  {kind.sign}   {show(path)}  {text}", kind.tone)
+    yield from _rest(kind, rest)
+
+
+def _moved(kind: Kind, pair: str, account: Account, files: Amount, most: int) -> Iterator[Line]:
+    """Folder by folder: where most of them went first."""
+    folded = account.moved_folders(pair, most)
+    for old, new, number, size in folded:
+        both = show(old) if old == new else f"{show(old)} → {show(new)}"
+        text = f"{count(number)}, {show_size(size)}" if number > 1 else show_size(size)
+        yield Line(f"  {kind.sign}   {both}  {text}", kind.tone)
+    told = total(Amount(move.number, move.size) for move in folded)
+    yield from _rest(kind, Amount(files.number - told.number, files.size - told.size))
+
+
+def _rest(kind: Kind, rest: Amount) -> Iterator[Line]:
     if rest.number:
         yield Line(
             f"  {kind.sign}   … {rest.number:,} more, {show_size(rest.size)} (-v shows all)", kind.tone

@@ -21,6 +21,7 @@ _PAIR = (
     "case",
     "links",
     "unreadable",
+    "renames",
 )
 _POLICY = (
     "compare",
@@ -36,7 +37,7 @@ _POLICY = (
     "overwrite",
     "shrink",
 )
-_DEFAULTED = ("filter", "checksum", "retry", "guard", "case", "links", "unreadable")
+_DEFAULTED = ("filter", "checksum", "retry", "guard", "case", "links", "unreadable", "renames")
 _NOTES_AT = 48
 
 

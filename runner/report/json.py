@@ -58,7 +58,7 @@ def pair_fields(numbers: PairSummary) -> Record:
         "mode": pair.mode, "place": str(pair.place),
         "listed": _each(numbers.listed), "unchanged": _each(numbers.unchanged), "new": _both(numbers.new),
         "changed": _both(numbers.changed), "moved": _both(numbers.moved), "trashed": _both(numbers.trashed),
-        "leaving": _both(numbers.leaving),
+        "renamed": _both(numbers.paired), "bytes_not_sent": numbers.moved.size, "leaving": _both(numbers.leaving),
         "new_folders": numbers.new_folders, "moved_folders": numbers.moved_folders,
         "trashed_folders": numbers.trashed_folders,
         "done": {
@@ -81,6 +81,7 @@ def summary_record(summary: Summary) -> Record:
     return {
         "record": "summary", "run": summary.header.id, "pairs": len(pairs), "changes": summary.changes,
         "bytes_to_send": sum(p.bytes_to_send for p in pairs),
+        "bytes_not_sent": sum(p.moved.size for p in pairs),
         "unchanged": sum(p.all_unchanged.number for p in pairs),
         "sent": _both(total(p.all_sent for p in pairs)),
         "trashed": sum(p.removed.number for p in pairs), "blocked": sum(p.blocked for p in pairs),

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from runner.model.exits import Exit
 from runner.model.path import show
 from runner.model.show import show_duration, show_size
+from runner.model.tally import Amount
+from runner.report.amounts import amount
 from runner.report.changes import came_from, kind_of, stored_as
 from runner.report.line import Line
 from runner.report.plan import trouble_line
-from runner.report.summary import Summary
+from runner.report.summary import Summary, total
 from runner.report.undo import way_back
 from runner.state.account import Account, Change
 from runner.state.journal import Header
@@ -33,6 +35,13 @@ def log_lines(header: Header, account: Account, summary: Summary, *, every: bool
             pair = change.pair
             yield Line(show(pair), "head")
         yield _change_line(change, every=every)
+    done = total(
+        Amount(group.number, group.size)
+        for group in account.groups()
+        if (group.task, group.state) == ("move", "done")
+    )
+    if done.number:
+        yield Line(f"moved {amount(done)}, not sent again", "head")
     troubles = account.troubles()
     if troubles:
         yield Line(f"problems: {len(troubles):,}", "head")

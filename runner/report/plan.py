@@ -67,20 +67,21 @@ def total_line(summary: Summary) -> str:
     if not summary.changes and not blocked and not unreadable and not broken:
         return nothing_to_do(pairs)
     new, changed = total(p.new for p in pairs), total(p.changed for p in pairs)
-    moved = sum(p.moved.number + p.moved_folders for p in pairs)
+    moved, folders = total(p.moved for p in pairs), sum(p.moved_folders for p in pairs)
     trashed = total(p.trashed for p in pairs if "trash" not in p.holds or summary.refused)
     leaving = total(p.leaving for p in pairs)
     parts = [
         f"{new.number:,} new",
         f"{changed.number:,} changed",
-        f"{moved:,} moved" if moved else "",
+        f"{moved.number + folders:,} moved" if moved.number + folders else "",
         f"{trashed.number:,} trashed",
         f"{leaving.number:,} taken out of the source" if leaving.number else "",
         f"{blocked:,} blocked" if blocked else "",
         f"{count(unreadable, 'part')} unreadable" if unreadable else "",
         f"{count(broken, 'pair')} not read" if broken else "",
     ]
-    return f"plan: {', '.join(filter(None, parts))}; {show_size(new.size + changed.size)} to send"
+    saved = f", {show_size(moved.size)} not sent again" if moved.number else ""
+    return f"plan: {', '.join(filter(None, parts))}; {show_size(new.size + changed.size)} to send{saved}"
 
 
 def nothing_to_do(pairs: Sequence[PairSummary]) -> str:

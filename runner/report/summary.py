@@ -23,7 +23,8 @@ class PairSummary:
     """The numbers of one pair.
 
     listed: by side; unchanged: by what proves it; new, changed, moved, trashed: files that are or were to be
-    treated so; leaving: those that a move takes out of the source. sent: those that were, by what proves them;
+    treated so; paired: those of the moved that would be new and trashed, had they not been recognised;
+    leaving: those that a move takes out of the source. sent: those that were, by what proves them;
     removed: those that are in the trash now; retired: those in the source's; replaced: those that were sent in
     place of others. Of an undo, new are those that come back from the trash, changed those that get their old
     content, restored and reverted those that did; back: those that were back already; made: what the run made.
@@ -41,6 +42,7 @@ class PairSummary:
     new: Amount = _NONE
     changed: Amount = _NONE
     moved: Amount = _NONE
+    paired: Amount = _NONE
     trashed: Amount = _NONE
     leaving: Amount = _NONE
     new_folders: int = 0
@@ -179,6 +181,8 @@ def _add_stage(
                 numbers.aliased = files.number
     elif stage.task == "recall":
         numbers.made = counts.get("made", _NONE)
+    elif stage.task == "rename":
+        numbers.paired = counts.get("renamed", _NONE)
     if stage.task == "guard" and stage.state in ("done", "failed"):
         against = [check.text for check in checks if check.level in ("final", "refused")]
         numbers.guard = "; ".join(against) or ("ok" if stage.state == "done" else stage.why)

@@ -107,7 +107,7 @@ def _done(numbers: PairSummary) -> Iterator[Line]:
     if numbers.made_folders:
         yield Line(f"  made {count(numbers.made_folders, 'folder')}", "add")
     if numbers.renamed.number:
-        yield Line(f"  moved {amount(numbers.renamed)}", "move")
+        yield Line(f"  moved {amount(numbers.renamed)}, not sent again", "move")
     if numbers.renamed_folders:
         yield Line(f"  moved {count(numbers.renamed_folders, 'folder')}", "move")
     if numbers.removed.number:

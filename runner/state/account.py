@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from runner.model.path import moved_from
 from runner.model.tally import Amount, Check, Tally
 from runner.state.journal import Journal
 
@@ -74,6 +75,15 @@ class Folded(NamedTuple):
     size: int
 
 
+class FoldedMove(NamedTuple):
+    """All moves that bring what is below one folder below another one; of a single one, its paths."""
+
+    old: str
+    new: str
+    number: int
+    size: int
+
+
 class Account:
     """Reads a journal and writes nothing."""
 
@@ -103,8 +113,14 @@ class Account:
             create=amounts.get("create", Amount()),
             replace=amounts.get("replace", Amount()),
             trash=amounts.get("trash", Amount()),
+            renamed=self._renamed(pair),
             gaps=sum(counts.get("gaps", Amount()).number for counts in listed.values()),
         )
+
+    def _renamed(self, pair: str) -> Amount:
+        rows = self._database.rows("SELECT id FROM stage WHERE pair = ? AND task = 'rename'", pair)
+        counts = [self.counts(int(str(id_))) for (id_,) in rows]
+        return counts[0].get("renamed", Amount()) if counts else Amount()
 
     def _listed(self, pair: str) -> list[tuple[str, dict[str, Amount]]]:
         query = (
@@ -240,3 +256,15 @@ class Account:
         values = (len(below) + 1, pair, task, replaces, len(below), below)
         rows = self._database.rows(query, *values)
         return [Folded(below + str(name), *rest) for name, *rest in rows]  # type: ignore[arg-type]
+
+    def moved_folders(self, pair: str, most: int) -> list[FoldedMove]:
+        """The moves of a pair, counted by the folders that they come from and go to, the most first."""
+        self._database.define(moved_from)
+        query = (
+            "SELECT CASE count(*) WHEN 1 THEN min(origin) ELSE moved_from(origin, path.path) END,"
+            " CASE count(*) WHEN 1 THEN min(path.path) ELSE moved_from(path.path, origin) END, count(*), sum(size)"
+            " FROM op JOIN stage ON stage.id = op.stage JOIN path ON path.id = op.path"
+            " WHERE pair = ? AND task = 'move' AND op.state <> 'same'"
+            " GROUP BY moved_from(origin, path.path), moved_from(path.path, origin) ORDER BY 3 DESC, 1 LIMIT ?"
+        )
+        return [FoldedMove(*row) for row in self._database.rows(query, pair, most)]  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
@@ -75,6 +75,12 @@ class Database:
                     self._connection.execute("ROLLBACK")
                 raise
 
+    def prepare(self, script: str) -> None:
+        """Run the statements of one of our .sql files in one commit."""
+        with self.transaction() as connection:
+            for statement in _statements(sql(script)):
+                connection.execute(statement)
+
     def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
         """The rows of a small query."""
         with self._lock, self._translated():
@@ -90,6 +96,12 @@ class Database:
             if not some:
                 return
             yield from some
+
+    def define(self, function: Callable[..., str]) -> None:
+        """Let queries call it by its name; its arguments are text, its result depends on nothing else."""
+        arguments = function.__code__.co_argcount
+        with self._lock, self._translated():
+            self._connection.create_function(function.__name__, arguments, function, deterministic=True)
 
     def close(self) -> None:
         """Fold the write-ahead log into the file, so that it is one file again, and let go."""

@@ -69,6 +69,24 @@ class Hashes:
                 found[generation] = checksum_now
         return found
 
+    def kin(self, place: str, generations: Sequence[str], algorithm: str) -> dict[str, Checksum]:
+        """What was known of each of these before what follows its "~" was changed: see `Node.generation`.
+
+        It is no proof: the content may have been changed and its time set back. Left out where several
+        contents were known, and for generations without a "~".
+        """
+        self.flush()
+        found: dict[str, Checksum] = {}
+        query = "SELECT DISTINCT checksum FROM hash WHERE place = ? AND generation > ? AND generation < ?"
+        for generation in generations:
+            lasting, tilde, _ = generation.partition("~")
+            rows = self._database.rows(query, place, lasting + "~", lasting + "\x7f") if tilde else []
+            known = {Checksum.parse(str(text)) for (text,) in rows}
+            same = [checksum for checksum in known if checksum.algorithm == algorithm]
+            if len(same) == 1:
+                found[generation] = same[0]
+        return found
+
     def learn(
         self, place: str, generation: str, checksum: Checksum, mtime_ns: int | None, read_ns: int
     ) -> None:

@@ -9,6 +9,7 @@ NAMES = (
     "list",
     "match",
     "hash",
+    "rename",
     "guard",
     "respell",
     "mkdir",

@@ -16,7 +16,7 @@ class Guard(Task):
 
     name = "guard"
     effect = "read"
-    after = (All("match"), Ended("hash"), All("recall"), Ended("look"))
+    after = (All("match"), Ended("hash"), Ended("rename"), All("recall"), Ended("look"))
     busy = "source"
 
     async def run(self, op: Operation, ctx: Context) -> Outcome:

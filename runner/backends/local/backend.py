@@ -30,7 +30,7 @@ class Local:
     Small files cost one call in a thread, however many system calls that is.
     """
 
-    can = Capabilities(checksums=(), mtime_ns=1, folds=False, strong=True, concurrency=4)
+    can = Capabilities(checksums=(), mtime_ns=1, folds=False, strong=True, concurrency=4, near=True)
 
     def __init__(self, root: Path, run: str, threads: int = can.concurrency) -> None:
         self._root = os.fspath(root)

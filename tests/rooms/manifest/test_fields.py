@@ -24,9 +24,7 @@ def test_an_unknown_key_says_where_and_what_was_meant(text: str, where: str, mea
     assert problem.hint == f'did you mean "{meant}"?'
 
 
-@pytest.mark.parametrize(
-    "key", ["renames: detect", "schedule: daily", "plan: x", "sample: 5%", "max_shrink: 5%"]
-)
+@pytest.mark.parametrize("key", ["schedule: daily", "plan: x", "sample: 5%", "max_shrink: 5%"])
 def test_what_this_version_does_not_do_is_an_unknown_key(key: str) -> None:
     assert codes(pair(f"mode: copy\n{key}")) == ["11:9 unknown-key"]
 

@@ -29,7 +29,7 @@ FULL = pair(
 policies:
   checksum: {quick: {compare: size}}
   retry: {patient: {attempts: 6, backoff: 250ms..1m}}
-defaults: {checksum: {compare: hash}, retry: patient, links: block, unreadable: fail}
+defaults: {checksum: {compare: hash}, retry: patient, links: block, unreadable: fail, renames: ignore}
 """,
 )
 
@@ -39,13 +39,14 @@ def test_what_nobody_says_is_built_in() -> None:
 
     assert (pair.checksum, pair.retry, pair.guard) == (ChecksumPolicy(), RetryPolicy(), GuardPolicy())
     assert (pair.case, pair.links, pair.unreadable) == ("refuse", "skip", "incomplete")
+    assert pair.renames == "detect"
 
 
 def test_defaults_hold_where_a_pair_says_nothing() -> None:
     pair = load(FULL).pairs[0]
 
     assert pair.retry.attempts == 6
-    assert (pair.links, pair.unreadable) == ("block", "fail")
+    assert (pair.links, pair.unreadable, pair.renames) == ("block", "fail", "ignore")
 
 
 def test_a_pairs_own_word_comes_before_defaults() -> None:

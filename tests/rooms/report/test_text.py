@@ -87,10 +87,10 @@ def test_a_move_names_both_paths(acdrun: Acdrun, place: Path) -> None:
 
     plan, run = acdrun("--plan", "m.yaml"), acdrun("m.yaml")
 
-    assert "  > 1 file (3B) moved\n  >   one.txt → ONE.txt  3B\n" in plan.out
-    assert "plan: 0 new, 0 changed, 1 moved, 0 trashed; 0B to send" in plan.out
+    assert "  > 1 file (3B) moved, not sent again\n  >   one.txt → ONE.txt  3B\n" in plan.out
+    assert "plan: 0 new, 0 changed, 1 moved, 0 trashed; 0B to send, 3B not sent again\n" in plan.out
     assert run.code == 0
-    assert "  moved 1 file (3B)\n" in run.out
+    assert "  moved 1 file (3B), not sent again\n" in run.out
 
 
 def test_what_a_plan_cannot_know_yet_is_said(acdrun: Acdrun, place: Path) -> None:

@@ -72,3 +72,21 @@ def test_a_cache_that_is_damaged_while_it_is_used_begins_anew(tmp_path: Path) ->
 
     assert set(Hashes(path).known("disk", ["g1"], "md5")) == {"g1"}
     assert (tmp_path / "hashes.db.damaged").exists()
+
+
+def test_kin_differ_after_the_tilde_only_and_agree_on_one_content(tmp_path: Path) -> None:
+    hashes = Hashes(tmp_path / "hashes.db")
+    for generation, content in (
+        ("1:2~3", b"x"),
+        ("1:2~4", b"x"),
+        ("1:3~1", b"x"),
+        ("1:3~2", b"y"),
+        ("1:22~3", b"z"),
+    ):
+        hashes.learn("here", generation, Checksum.of("md5", content), 0, NOW)
+
+    found = hashes.kin("here", ["1:2~9", "1:3~9", "1:4~9", "9", "1:2"], "md5")
+
+    assert found == {"1:2~9": SUM}
+    assert hashes.kin("there", ["1:2~9"], "md5") == hashes.kin("here", ["1:2~9"], "sha256") == {}
+    hashes.close()
