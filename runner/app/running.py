@@ -1,5 +1,6 @@
 """Plan, run, apply: one code path, stopped in different places."""
 
+import asyncio
 import contextlib
 import functools
 import time
@@ -182,7 +183,8 @@ async def drain(
     limit: how long the plan that is being made may be applied. tasks: of each pair. fit: what a pair's context
     is changed to. past: see `Scheduler`.
     """
-    stop = Stop(options.tell, deadline_s=options.deadline_s, most_bytes=options.most_bytes)
+    clock = asyncio.get_running_loop().time
+    stop = Stop(options.tell, deadline_s=options.deadline_s, most_bytes=options.most_bytes, clock=clock)
     fresh = begun = not journal.stages()
     if fresh:
         graph = StageGraph(manifest.jobs, manifest.pairs, planning=planning, tasks=tasks)

@@ -62,7 +62,8 @@ class Scheduler:
         for binding in journal.bindings():
             if binding.how in ("each", "parent", "children") and binding.before != binding.after:
                 self._feeders.setdefault(binding.after, set()).add(binding.before)
-        self._retries = {name: retry.Retry(ctx.pair.retry) for name, ctx in contexts.items()}
+        clock = asyncio.get_running_loop().time
+        self._retries = {name: retry.Retry(ctx.pair.retry, clock=clock) for name, ctx in contexts.items()}
         self._pulse = Pulse()
         self._going: dict[int, asyncio.Task[None]] = {}
         self._states: dict[int, str] = {}

@@ -4,6 +4,7 @@ import os
 import stat
 import time
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from runner.backends.local import safe, untrash
@@ -166,15 +167,13 @@ class Local:
         safe.check_new(path)
         if not path:
             with WRITING:
-                os.makedirs(self._root, exist_ok=True)
+                safe.make_all(self._root)
             return self._stat("")
         with safe.folder(self._root, paths.parent(path)) as fd, WRITING:
             name = paths.name(path)
-            try:
+            with suppress(FileExistsError):
                 os.mkdir(name, dir_fd=fd)
-                safe.sync(fd)
-            except FileExistsError:
-                pass
+            safe.sync(fd)  # one that is there already may be from a try that did not come as far as this
             node = safe.node(name, safe.look(fd, name))
         if node.kind != "folder":
             raise Exists("something that is no folder is there already")

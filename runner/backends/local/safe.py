@@ -82,6 +82,29 @@ def open_folder(root: str, path: str, above: list[Identity] | None = None) -> in
     return fd
 
 
+def make_all(path: str) -> None:
+    """Make a folder and what is missing above it; each outlasts a power cut before there is anything in it.
+
+    Raises FileExistsError when it is no folder.
+    """
+    above = os.path.dirname(path) or "."
+    if not os.path.isdir(above):
+        make_all(above)
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+    try:
+        fd = os.open(above, _LIST)
+    except PermissionError:
+        return  # one that may be written to and not read cannot be confirmed
+    try:
+        sync(fd)
+    finally:
+        let_go(fd)
+
+
 def let_go(fd: int) -> None:
     """Close what was open for looking: a failure then says nothing about any content."""
     with suppress(OSError):

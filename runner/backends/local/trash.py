@@ -10,7 +10,9 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
+from threading import Lock
 
 from runner.backends.local.faults import told
 from runner.backends.local.rename import link_new, rename_new
@@ -27,6 +29,7 @@ class Trash:
     def __init__(self, root: str, run: str) -> None:
         self._root = root
         self._run = run.replace("/", "-") or "run"
+        self._making = Lock()  # who finds a room may rely on it: its maker has had it confirmed by the disk
 
     def take(self, fd: int, path: str, seen: os.stat_result) -> str:
         """Rename the file or folder `path` of the open folder `fd` into the trash; return its path there.
@@ -130,11 +133,9 @@ class Trash:
         marked = False
         for number, name in enumerate(paths.order(where)[len(paths.order(top)) :]):
             try:
-                try:
+                with self._making, suppress(FileExistsError):
                     os.mkdir(name, _ROOM, dir_fd=fd)
                     sync(fd)
-                except FileExistsError:
-                    pass
                 below = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
             except NotADirectoryError as error:
                 if name == TRASH:
