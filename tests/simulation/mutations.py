@@ -127,12 +127,12 @@ def _unwritten(self: Queue, stage: int, ended: Any, retried: Any = ()) -> None:
 @contextlib.contextmanager
 def _gapless() -> Iterator[None]:
     """What could not be listed is taken for empty."""
-    whole = walk._look
+    whole = walk.look
 
     async def look(list_: Any, admits: Any, folder: str) -> Any:
         return (await whole(list_, admits, folder))._replace(gaps=())
 
-    with mock.patch.object(walk, "_look", look):
+    with mock.patch.object(walk, "look", look):
         yield
 
 
