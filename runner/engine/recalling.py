@@ -100,7 +100,7 @@ class _Recalling:
                 OpRow(
                     self._stages[name_], place, deed.node, deed.size, waits, deed.destination,
                     deed.stored if left else None, None, deed.digest, deed.ours if left else "", origin, reason,
-                    deed.ref,
+                    ref=deed.ref,
                 )
             )  # fmt: skip
 

@@ -91,3 +91,4 @@ def test_L3_a_lease_of_a_dead_machine_is_taken_away_by_its_run(tmp_path: Path) -
     second = web2.start("jobs/shared.yaml")
     _open(web2)
     assert second.communicate(timeout=60) and second.returncode == 0
+    _open(web1)  # its hook has outlived it

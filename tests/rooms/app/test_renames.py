@@ -366,7 +366,9 @@ def test_renames_are_no_trash_to_the_guard_which_tells_both_numbers(world: World
 
     assert allowed.code == 0
     assert refused.code == Exit.REFUSED
-    assert "2 files (2B) would be trashed (3 without renames)" in refused.stage("guard").why
+    (said,) = [check.text for check in refused.checks("job") if check.level == "refused"]
+    assert "2 files (2B) of 43 files" in said
+    assert "would be trashed (3 without renames)" in said
     assert world.files("dst")["x"] == b"moved again"
 
 

@@ -81,7 +81,7 @@ def test_G4_a_source_that_is_another_disk_is_refused_where_it_must_be_the_same(w
     swap(world, "src", "photos")
 
     ended = world.run(manifest)
-    accepted = world.run(manifest, accepted=NEW["source"])
+    accepted = world.run(manifest, new_places=NEW["source"])
     again = world.run(manifest)
 
     assert (ended.code, accepted.code, again.code) == (4, 0, 0)
@@ -114,7 +114,7 @@ def test_G4_another_account_as_destination_is_refused(world: World, how: str) ->
     assert ended.code == 4
     assert "the destination is not the place" in ended.stage("guard").why
     assert world.nodes("dst") == before
-    assert world.run(manifest, accepted=NEW["destination"]).code == 0
+    assert world.run(manifest, new_places=NEW["destination"]).code == 0
     assert world.run(manifest).code == 0
 
 
@@ -123,7 +123,7 @@ def test_a_destination_that_is_gone_is_not_made_anew_unasked(world: World) -> No
     world.remove("dst", "photos")
 
     refused = world.run(manifest)
-    accepted = world.run(manifest, accepted=NEW["destination"])
+    accepted = world.run(manifest, new_places=NEW["destination"])
 
     assert (refused.code, accepted.code) == (4, 0)
     assert "nothing now" in refused.stage("guard").why

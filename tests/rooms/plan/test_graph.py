@@ -50,11 +50,11 @@ def graph(world: World, jobs: Mapping[str, Any], *, planning: bool = False) -> W
     return Written(StageGraph(manifest.jobs, manifest.pairs, planning=planning))
 
 
-def test_a_pair_has_eleven_stages_and_a_wave_one_door(world: World) -> None:
+def test_a_pair_has_thirteen_stages_and_a_wave_one_door(world: World) -> None:
     written = graph(world, {"one": {"pairs": [PAIR, FAR]}})
 
-    assert len(written.stages) == 2 * 11 + 1
-    assert sum(name.startswith("one#2/") for name in written.waits) == 11
+    assert len(written.stages) == 2 * 13 + 1
+    assert sum(name.startswith("one#2/") for name in written.waits) == 13
 
 
 def test_stages_are_numbered_so_that_each_comes_after_those_it_waits_for(world: World) -> None:

@@ -13,12 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.model.errors import Denied, PlanStale, StateError, UsageError
+from runner.model.tally import Check
 from runner.state.journal import Draft, Header, Journal, ProblemRow, Validity
 from runner.state.keys import Key, known_own_key, own_key, shared_key
 from runner.state.saved import outside
 from runner.state.seal import Seal, fits, seal
 from tests.rooms.state.small import BINDINGS, STAGES, TRASH, UPLOAD, row
 
+KEYS = {"edge": "(before, after, how)", "tally": "(stage, what)", "place": "(pair, side)"}
 KEY = shared_key("an invented key for tests")
 HEADER = Header("20261122T193712-42e6", "n", "", "{}", "d", "0", "planned", "plan", 1.5)
 NOBODY = 65534
@@ -32,6 +34,8 @@ def made(path: Path) -> Path:
         ops = [row(UPLOAD, n, size=n) for n in range(1, 30)] + [row(TRASH, n) for n in range(30, 40)]
         journal.add(Draft(paths, ops, [ProblemRow(UPLOAD, "x", "blocked", "no", 3)] * 2))
         journal.count(UPLOAD, [("listed", 3, 400), ("gaps", 1, 0)])
+        journal.check(UPLOAD, [Check("trash.max", "ok", "1 of 9"), Check("history", "note", "none")])
+        journal.saw("pair", "source", "an invented disk")
         journal.limit(Validity(2.25, "lineage", 7, 1))
     seal(path, KEY)
     return path
@@ -95,13 +99,7 @@ def test_D9_a_change_of_any_cell_of_any_table_is_seen(plan: Path, copy: Path) ->
     tried = set()
     for table, column, number in cells(plan):
         copy.write_bytes(plan.read_bytes())
-        key = (
-            "rowid"
-            if table not in ("edge", "tally")
-            else "(before, after, how)"
-            if table == "edge"
-            else "(stage, what)"
-        )
+        key = KEYS.get(table, "rowid")
         which = f"{key} = (SELECT {key.strip('()')} FROM {table} LIMIT 1 OFFSET {number})"
         try:
             with changing(copy) as connection:

@@ -122,7 +122,7 @@ def test_a_repair_is_held_to_the_guards(acdrun: Acdrun, place: Path) -> None:
     said = acdrun("verify", "--repair", "m.yaml")
 
     assert said.code == 4
-    assert "overwrite.max is 0.1, but 1 file (3B) of 3 files" in said.out
+    assert "overwrite.max is 10% (m.yaml:9:31), but 1 file (3B) of 3 files" in said.out + said.err
     assert (place / "dst/one.txt").read_text() != "one"
 
 
