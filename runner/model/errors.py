@@ -157,6 +157,12 @@ class Damaged(AcdrunError):
     retry = True
 
 
+class Corrupted(Damaged):
+    """Read back, what was stored is not what was sent; it was taken away, so another try finds nothing to prove."""
+
+    retry = False
+
+
 class Unsynced(Damaged):
     """The disk could not confirm that written bytes are on it: nothing it holds in memory can be trusted, so
     the run ends and nothing is tried again. Source: reliability.md §3, a failed fsync."""

@@ -110,6 +110,15 @@ class Remote:
         with _Placing(self.name, full, storing=True):
             return await self.backend.put(full, content, expect=expect)
 
+    async def withdraw(self, path: str, stored: Node) -> None:
+        """Take back what a `put` has just stored, that generation and no other; what it replaced has its place again.
+
+        Both are in the trash meanwhile. Source: reliability.md §2, rule 7.
+        """
+        await self.trash(path, expect=stored.generation)
+        if stored.replaced:
+            await self.restore(stored.replaced, path)
+
     async def mkdir(self, path: str) -> Node:
         """Make the folder, whose parent must exist, unless it is there already."""
         full = self._full(path)

@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from runner.model.checksum import Checksum
-from runner.model.errors import Damaged, Exists, NotFound, Stale
+from runner.model.content import Content
+from runner.model.errors import AcdrunError, Damaged, Exists, NotFound, Stale
 from runner.model.events import Moved
-from runner.model.node import Node
+from runner.model.node import Node, same_content
 from runner.model.operation import Operation, Outcome
 from runner.model.path import name
 from runner.model.task import All, Context, Each, Ended, Parent, Task
@@ -35,15 +37,37 @@ class Upload(Task):
         content = ctx.source.content(op.path, node, ctx.algorithm, progress=_told(ctx), expect=known)
         began = time.time_ns()
         try:
-            stored = await ctx.destination.put(op.there, content, expect=op.destination)
+            stored = await self._store(op, content, ctx)
         except (Exists, Stale):
             if (found := await self._already_there(op, ctx)) is not None:
                 return found
             raise
         ctx.hashes.learn(ctx.source.place, node.generation, content.checksum, op.mtime_ns, began)
-        proof = await self._proof(op, stored, content.checksum, ctx)
+        try:
+            proof = await self._proof(op, stored, content.checksum, ctx)
+        except Damaged:
+            with suppress(AcdrunError):  # the damage is what is told
+                await ctx.destination.withdraw(op.there, stored)
+            raise
         digest = str(content.checksum)
         return Outcome(proof=proof, ref=stored.replaced, stored=stored.generation, digest=digest)
+
+    async def _store(self, op: Operation, content: Content, ctx: Context) -> Node:
+        """What an earlier try of ours has put back is what it was, under a new stamp."""
+        try:
+            return await ctx.destination.put(op.there, content, expect=op.destination)
+        except Stale:
+            there = await self._put_back(op, ctx) if op.again else None
+            if there is None:
+                raise
+            return await ctx.destination.put(op.there, content, expect=there.generation)
+
+    async def _put_back(self, op: Operation, ctx: Context) -> Node | None:
+        try:
+            there = await ctx.destination.stat(op.there)
+        except NotFound:
+            return None
+        return there if same_content(op.destination or "", there.generation) else None
 
     async def _already_there(self, op: Operation, ctx: Context) -> Outcome | None:
         try:

@@ -266,7 +266,7 @@ def test_n9_an_upload_that_is_never_stored_as_sent_is_damage(world: World) -> No
 def test_n11_bytes_that_stand_there_wrong_after_an_upload_are_damage_and_no_drift(world: World) -> None:
     world.write("src", {"a": "1"})
     world.write("dst", LOST)
-    world.spoil("dst", Fault("put", 1, "wrong digest", path="a"), Fault("stat", 0, "wrong digest", path="a"))
+    world.spoil("dst", Fault("put", 0, "wrong digest", path="a"), Fault("stat", 0, "wrong digest", path="a"))
 
     ended = world.run()
 
