@@ -11,7 +11,7 @@ from runner.model.events import Listener, Note
 from runner.model.exits import Exit
 from runner.model.operation import State
 from runner.state.account import Account
-from runner.state.journal import Header, Journal
+from runner.state.journal import Header, Journal, header_of_file
 from runner.state.locks import Scope
 
 CUT_OFF = (Exit.INTERRUPTED, Exit.TERMINATED, Exit.BUDGET)
@@ -27,9 +27,8 @@ def journals(state: Path) -> Iterator[tuple[Header, Path]]:
     """Every run and the file of its journal, the latest first."""
     for path in sorted(runs_folder(state).glob("*.journal"), reverse=True):
         try:
-            with contextlib.closing(Journal(path)) as journal:
-                header = journal.header
-        except (StateError, IndexError):
+            header = header_of_file(path)
+        except StateError:
             continue  # `log` says what is wrong with one that is asked for by name
         yield header, path
 

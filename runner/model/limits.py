@@ -79,7 +79,8 @@ def _filter(pair: Pair, tally: Tally, last: Seen | None) -> Iterator[Check]:
 def _trash(pair: Pair, tally: Tally, last: Seen | None) -> Iterator[Check]:
     limit, part, whole = pair.guard.trash, tally.trash, tally.destination
     share = _share(part, whole)
-    would = f"{_amount(part)} of {_amount(whole)} would be trashed{_raw(tally)}"
+    raw = _raw(tally)
+    would = f"{_amount(part)} of {_amount(whole)} would be trashed{raw and f' ({raw})'}"
     refused = False
     if part.number > limit.max_files:
         refused = True
@@ -95,12 +96,12 @@ def _trash(pair: Pair, tally: Tally, last: Seen | None) -> Iterator[Check]:
         if limit.max_bytes is not None:
             most += f" or {show_size(limit.max_bytes)}"
         limits = f"limit {show_percent(limit.max)}, but {limit.always:,} always and {most} at most"
-        yield Check("trash", "ok", f"trashes {_of(part, whole, share)}{_raw(tally)}; {limits}")
+        yield Check("trash", "ok", f"trashes {_of(part, whole, share)}{raw and f', {raw}'}; {limits}")
 
 
 def _raw(tally: Tally) -> str:
     """How many it would be, had no file been recognised as renamed."""
-    return f" ({tally.trash.number + tally.renamed.number:,} without renames)" if tally.renamed.number else ""
+    return f"{tally.trash.number + tally.renamed.number:,} without renames" if tally.renamed.number else ""
 
 
 def _overwrite(pair: Pair, tally: Tally, last: Seen | None) -> Iterator[Check]:

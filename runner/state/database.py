@@ -1,5 +1,6 @@
 """The one way a SQLite file is opened here."""
 
+import contextlib
 import shutil
 import sqlite3
 import threading
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Self
+from urllib.parse import quote
 
 from runner.model.errors import NoSpace, Spoilt, StateError
 
@@ -143,6 +145,25 @@ class Database:
             raise Spoilt(
                 f"{str(self.path)!r} is damaged: {error}", hint="move it away; no stored file depends on it"
             ) from error
+
+
+def glance(path: Path, version: int, query: str) -> list[tuple[object, ...]]:
+    """The rows of a query on a file that may be in use, or left by a killed process: nothing of it is changed.
+
+    Raises StateError when it is damaged, foreign or newer.
+    """
+    try:
+        address = f"file:{quote(str(path))}?mode=ro"
+        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=10)) as connection:
+            (found,), (has,) = (
+                connection.execute(f"PRAGMA {pragma}").fetchone()
+                for pragma in ("application_id", "user_version")
+            )
+            if found != APPLICATION or has > version:
+                raise StateError(f"{str(path)!r} was not written by this acdrun")
+            return connection.execute(query).fetchall()
+    except sqlite3.Error as error:
+        raise StateError(f"{str(path)!r} cannot be read: {error}") from error
 
 
 def _statements(script: str) -> Iterator[str]:

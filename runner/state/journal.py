@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from runner.model.errors import StateError
 from runner.model.stage import Binding, Stage
 from runner.model.tally import Check
-from runner.state.database import Database
+from runner.state.database import Database, glance
 
 VERSION = 2
 
@@ -204,6 +205,14 @@ class Journal:
     def close(self) -> None:
         """Let go of the file; a plan or finished run is then one file."""
         self.database.close()
+
+
+def header_of_file(path: Path) -> Header:
+    """The run that a journal names; the file stays as it is. Raises StateError."""
+    rows = glance(path, VERSION, "SELECT * FROM run")
+    if not rows:
+        raise StateError(f"{str(path)!r} names no run")
+    return Header(*rows[0])  # type: ignore[arg-type]
 
 
 def new_run(clock: Callable[[], float] = time.time) -> str:
