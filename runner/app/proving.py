@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner.app.choosing import only_pairs
+from runner.app.draining import drain, header_of, holding
+from runner.app.options import Options, Result
 from runner.app.past import CUT_OFF, close_unfinished, file_of, journals, runs_folder
 from runner.app.places import scopes
-from runner.app.running import Options, Result, drain, header_of, holding
 from runner.manifest.manifest import Manifest
 from runner.model.errors import Locked
 from runner.model.events import Note

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from runner.app.draining import header_of
 from runner.app.places import Remotes
-from runner.app.running import header_of
 from runner.manifest.filter import RuleFilter
 from runner.manifest.location import BadLocation, parse_location
 from runner.manifest.manifest import Manifest

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from runner.app.applying import unapplied
 from runner.app.choosing import only_pairs
+from runner.app.draining import drain, holding
+from runner.app.options import Options, Result
 from runner.app.past import CUT_OFF, find_run, journals, runs_folder
 from runner.app.plans import Saved
 from runner.app.proving import Asked
-from runner.app.running import Options, Result, drain, holding
 from runner.manifest.manifest import Manifest, from_canonical
 from runner.model.errors import PlanStale, UsageError
 from runner.model.operation import OPEN, State

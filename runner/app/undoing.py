@@ -4,8 +4,9 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from runner.app.draining import drain, header_of, holding
+from runner.app.options import Options, Result
 from runner.app.past import close_interrupted, find_run, history, runs_folder
-from runner.app.running import Options, Result, drain, header_of, holding
 from runner.engine.recalling import Past
 from runner.manifest.filter import RuleFilter
 from runner.manifest.manifest import Manifest, from_canonical, pair_name

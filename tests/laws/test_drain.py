@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner import app
-from runner.app.running import contexts_of
+from runner.app.contexts import contexts_of
 from runner.engine.reading import read_pair
 from runner.manifest.manifest import Manifest
 from runner.model.events import silent

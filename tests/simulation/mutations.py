@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
-from runner.app import running
+from runner.app import draining
 from runner.backends.memory import Memory
 from runner.engine import scheduler
 from runner.engine.reading import Reading, read_pair
@@ -202,7 +202,7 @@ MUTATIONS = (
     ),
     Mutation("the guard speaks", "guard", 11, lambda: mock.patch.object(Guard, "run", _nod)),
     Mutation("one refusal holds all back", "guard", 156, _ajar),
-    Mutation("the exit code tells", "I7", 0, lambda: mock.patch.object(running, "_code", _always_well)),
+    Mutation("the exit code tells", "I7", 0, lambda: mock.patch.object(draining, "_code", _always_well)),
     Mutation(
         "what a dead process had taken is done again",
         "false failure",

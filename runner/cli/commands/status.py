@@ -15,7 +15,7 @@ from runner.model.show import show_duration, show_size
 from runner.report.line import Line
 
 if TYPE_CHECKING:
-    from runner.app.standing import Standing
+    from runner.app.status import Standing
     from runner.report.summary import PairSummary
 
 _HEAD = ("pair", "last run", "when", "age", "files", "sent", "verified", "manifest")
@@ -36,7 +36,7 @@ def run(argv: Sequence[str], output: Output) -> Exit:
     args = parser.parse_intermixed_args(list(argv))
     output.quiet = args.quiet
     most_s = seconds(args.max_age, "--max-age")
-    from runner.app.standing import standings
+    from runner.app.status import standings
     from runner.manifest.load import load
     from runner.state.home import state_dir
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from runner import app
+from runner.app.draining import header_of
 from runner.app.past import runs_folder
 from runner.app.places import scopes
-from runner.app.running import header_of
 from runner.manifest.manifest import Manifest
 from runner.model.errors import Denied, Locked, UsageError
 from runner.model.events import Note

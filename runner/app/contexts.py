@@ -1,0 +1,84 @@
+"""What the tasks of each pair work with."""
+
+import contextlib
+import functools
+from collections.abc import AsyncIterator
+
+from runner.app.looking import last_places
+from runner.app.memory import pair_key
+from runner.app.options import Options
+from runner.app.places import Remotes, scope
+from runner.manifest.manifest import Manifest
+from runner.model.errors import UsageError
+from runner.model.events import Listener
+from runner.model.pair import Pair
+from runner.model.task import Context
+from runner.plan.decide import common_algorithm, proof_of_change
+from runner.remote.remote import Remote
+from runner.state.account import Account
+from runner.state.hashes import Hashes
+from runner.state.history import History
+from runner.state.journal import Journal
+from runner.state.known import Identities
+from runner.state.renames import Renames
+from runner.state.trashing import Trashing
+
+
+@contextlib.asynccontextmanager
+async def contexts_of(
+    journal: Journal, manifest: Manifest, options: Options, tell: Listener
+) -> AsyncIterator[dict[str, Context]]:
+    """A context per pair; remotes are opened once each and closed at the end."""
+    account = Account(journal)
+    async with contextlib.AsyncExitStack() as stack:
+        hashes = stack.enter_context(contextlib.closing(Hashes(options.state / "hashes.db")))
+        history = stack.enter_context(contextlib.closing(History(options.state / "history.db")))
+        guards = {stage.pair: stage.id for stage in journal.stages() if stage.task == "guard"}
+        remotes = Remotes(manifest, options.state, journal.header.id, stack)
+        contexts = {}
+        places = last_places(options.state, manifest)
+        for pair in manifest.pairs:
+            source, destination = await remotes.at(pair.source), await remotes.at(pair.destination)
+            _check_proof(pair, source, destination)
+            algorithm = common_algorithm(source.can, destination.can)
+            tally = functools.partial(account.tally, pair.name)
+            not_yet = filled_by(pair, manifest) if journal.header.state == "planning" else ""
+            key = pair_key(manifest, pair)
+            contexts[pair.name] = Context(
+                pair, source, destination, algorithm, hashes, tally, tell,
+                checked=functools.partial(journal.check, guards.get(pair.name, 0)),
+                identities=Identities(journal, pair.name, places[pair.name], options.new_places),
+                trashing=Trashing(journal, pair.name),
+                renames=Renames(journal, pair.name, step_ns=_step_ns(pair, source, destination)),
+                last=history.last(key) if key else None,
+                filled_by=not_yet,
+            )  # fmt: skip
+        yield contexts
+
+
+def _step_ns(pair: Pair, source: Remote, destination: Remote) -> int | None:
+    """How finely the pair compares times, in ns; None where times make no file changed."""
+    steps = source.can.mtime_ns, destination.can.mtime_ns
+    by = proof_of_change(pair.checksum.compare, source.can, destination.can)
+    return max(step or 0 for step in steps) if by == "time" else None
+
+
+def filled_by(pair: Pair, manifest: Manifest) -> str:
+    """What writes to the pair's source before it runs, in words; "" when nothing does that we know of."""
+    job = manifest.job(pair.job)
+    if job.before:
+        return f"the hook before {job.name!r}"
+    here, needed = scope(manifest, pair.source), list(job.needs)
+    for name in needed:  # grows
+        needed += [more for more in manifest.job(name).needs if more not in needed]
+        if any(scope(manifest, other.destination).overlaps(here) for other in manifest.job(name).pairs):
+            return f"job {name!r}"
+    return ""
+
+
+def _check_proof(pair: Pair, source: Remote, destination: Remote) -> None:
+    try:
+        proof_of_change(pair.checksum.compare, source.can, destination.can)
+    except UsageError as error:
+        error.place = pair.place
+        raise
