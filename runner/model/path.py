@@ -42,6 +42,12 @@ def within(path: str, folder: str) -> bool:
     return not folder or path == folder or path.startswith(folder + "/")
 
 
+def overlap(one: str, other: str) -> bool:
+    """Could a write in one folder be seen in the other? Asked of any spelling, for a place may fold names."""
+    this, that = fold(one), fold(other)
+    return within(this, that) or within(that, this)
+
+
 def fold(name: str) -> str:
     """The form in which a place that ignores case and composition compares names."""
     return unicodedata.normalize("NFC", name.casefold())

@@ -22,7 +22,7 @@ from runner.model.content import Content
 from runner.model.errors import AcdrunError, Exists, Locked, NotFound, Stale
 from runner.model.hidden import LEASES
 from runner.model.node import Node
-from runner.model.path import within
+from runner.model.path import overlap
 from runner.remote.remote import Remote
 
 REFRESH_S = 5 * 60.0
@@ -82,8 +82,7 @@ class Sighting(NamedTuple):
 
     def covers(self, folder: str) -> bool:
         """Could its holder write what is written to this folder? What cannot be read covers everything."""
-        mine = self.holder.folder if self.holder else ""
-        return within(folder, mine) or within(mine, folder)
+        return self.holder is None or overlap(folder, self.holder.folder)
 
     def __str__(self) -> str:
         if self.holder is None:

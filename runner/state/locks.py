@@ -12,7 +12,7 @@ from typing import NamedTuple
 from filelock import FileLock, Timeout
 
 from runner.model.errors import Locked
-from runner.model.path import within
+from runner.model.path import overlap
 
 _POLL_S = 0.5
 
@@ -25,9 +25,7 @@ class Scope(NamedTuple):
 
     def overlaps(self, other: "Scope") -> bool:
         """Could a write to one be seen in the other?"""
-        return self.place == other.place and (
-            within(self.folder, other.folder) or within(other.folder, self.folder)
-        )
+        return self.place == other.place and overlap(self.folder, other.folder)
 
 
 @contextlib.contextmanager

@@ -110,3 +110,14 @@ def test_waiting_is_bounded(tmp_path: Path) -> None:
 def test_the_same_process_excludes_itself_too(tmp_path: Path) -> None:
     with locked(tmp_path, [Scope("disk", "a")], "one"), pytest.raises(Locked, match="run one"):
         take(tmp_path, ["a/b"])
+
+
+@pytest.mark.torture
+def test_L1_a_folder_in_other_letters_is_the_same_to_the_lock(tmp_path: Path) -> None:
+    """Whether the place folds names is not known before it is opened: to wait once too often loses nothing."""
+    with (
+        locked(tmp_path, [Scope("cloud", "Photos/2015")], "one"),
+        pytest.raises(Locked, match="run one"),
+        locked(tmp_path, [Scope("cloud", "photos")], "two"),
+    ):
+        pass
