@@ -120,7 +120,7 @@ def test_each_wave_is_accepted_by_itself(world: World, tmp_path: Path) -> None:
 
 
 @pytest.mark.torture
-def test_g8_most_files_changed_since_the_last_run_need_acceptance(world: World) -> None:
+def test_G8_most_files_changed_since_the_last_run_need_acceptance(world: World) -> None:
     world.write("src", {f"f{number:03}": "x" for number in range(300)})
     world.run()
     world.write("src", {f"f{number:03}": "y" for number in range(180)})
@@ -135,7 +135,7 @@ def test_g8_most_files_changed_since_the_last_run_need_acceptance(world: World) 
 
 @pytest.mark.torture
 @pytest.mark.parametrize(("number", "code"), [(1000, 0), (1001, 4)])
-def test_g3_a_thousand_files_may_be_trashed_and_one_more_may_not(
+def test_G3_a_thousand_files_may_be_trashed_and_one_more_may_not(
     world: World, number: int, code: int
 ) -> None:
     kept = {f"k{i}": None for i in range(1)}
@@ -148,7 +148,7 @@ def test_g3_a_thousand_files_may_be_trashed_and_one_more_may_not(
 @pytest.mark.torture
 @pytest.mark.parametrize(("number", "code"), [(10, 0), (11, 4)])
 @pytest.mark.parametrize("by", ["count", "bytes"])
-def test_g3_ten_files_may_be_trashed_whatever_their_share(
+def test_G3_ten_files_may_be_trashed_whatever_their_share(
     world: World, number: int, code: int, by: str
 ) -> None:
     kept = {f"k{i:03}": "x" for i in range(200 if by == "bytes" else 10)}
@@ -160,7 +160,7 @@ def test_g3_ten_files_may_be_trashed_whatever_their_share(
 
 @pytest.mark.torture
 @pytest.mark.parametrize(("number", "code"), [(20, 0), (21, 4)])
-def test_g3_a_tenth_of_the_entries_may_be_trashed(world: World, number: int, code: int) -> None:
+def test_G3_a_tenth_of_the_entries_may_be_trashed(world: World, number: int, code: int) -> None:
     kept = {f"k{i:03}": "x" for i in range(200 - number)}
     world.write("src", kept)
     world.write("dst", kept | {f"f{i:02}": "x" for i in range(number)})

@@ -23,7 +23,7 @@ def refused(world: World, guard: dict[str, Any]) -> str:
 
 
 @pytest.mark.torture
-def test_g1_a_missing_source_is_refused(world: World) -> None:
+def test_G1_a_missing_source_is_refused(world: World) -> None:
     world.write("dst", {"a": "1"})
 
     ended = world.run(world.pair("mirror", source="src:not/there", guard={"source": {"empty": "allow"}}))
@@ -33,7 +33,7 @@ def test_g1_a_missing_source_is_refused(world: World) -> None:
 
 
 @pytest.mark.torture
-def test_g2_an_empty_source_is_refused_while_the_destination_holds_something(world: World) -> None:
+def test_G2_an_empty_source_is_refused_while_the_destination_holds_something(world: World) -> None:
     world.write("dst", {"a": "1"})
 
     assert "the source is empty" in refused(world, {})
@@ -62,7 +62,7 @@ def test_nothing_to_nowhere_is_fine(world: World) -> None:
         ({"max": "14%", "always": 2}, "trash.max"),
     ],
 )
-def test_g3_more_trash_than_the_limit_is_refused(world: World, limits: dict[str, Any], word: str) -> None:
+def test_G3_more_trash_than_the_limit_is_refused(world: World, limits: dict[str, Any], word: str) -> None:
     world.write("src", dict(list(TWENTY.items())[3:]))
     world.write("dst", TWENTY)
 
@@ -80,7 +80,7 @@ def test_as_much_trash_as_the_limit_is_fine(world: World, limits: dict[str, Any]
 
 
 @pytest.mark.torture
-def test_g3_the_share_is_of_bytes_too(world: World) -> None:
+def test_G3_the_share_is_of_bytes_too(world: World) -> None:
     world.write("src", TWENTY)
     world.write("dst", {**TWENTY, "big": "x" * 1000})
 
@@ -89,7 +89,7 @@ def test_g3_the_share_is_of_bytes_too(world: World) -> None:
 
 @pytest.mark.torture
 @pytest.mark.parametrize("mode", ["mirror", "copy"])
-def test_g8_more_overwrites_than_the_limit_are_refused(world: World, mode: str) -> None:
+def test_G8_more_overwrites_than_the_limit_are_refused(world: World, mode: str) -> None:
     world.write("src", dict.fromkeys(TWENTY, "y"))
     world.write("dst", TWENTY)
 

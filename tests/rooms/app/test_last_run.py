@@ -96,7 +96,7 @@ def test_a_listing_with_gaps_is_neither_compared_nor_remembered(world: World) ->
 
 @pytest.mark.torture
 @pytest.mark.parametrize("mode", ["copy", "mirror"])
-def test_g2_n14_an_empty_listing_where_the_last_run_found_something_is_refused(
+def test_G2_N14_an_empty_listing_where_the_last_run_found_something_is_refused(
     world: World, mode: str
 ) -> None:
     world.write("src", {"a": "1"})
@@ -125,7 +125,7 @@ def test_n14_a_destination_that_is_empty_though_the_last_run_left_something_is_t
 
 @pytest.mark.torture
 @pytest.mark.parametrize("mode", ["copy", "mirror"])
-def test_g7_names_that_a_new_filter_hides_are_no_trash_and_need_a_look_at_the_plan(
+def test_G7_names_that_a_new_filter_hides_are_no_trash_and_need_a_look_at_the_plan(
     world: World, mode: str
 ) -> None:
     world.write("src", some(1000) | {"stays": "1"})

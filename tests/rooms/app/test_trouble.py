@@ -34,7 +34,7 @@ async def meddle(backend: Backend, path: str) -> None:
 
 
 @pytest.mark.torture
-def test_g5_a_failed_upload_holds_the_trash_and_nothing_else(world: World) -> None:
+def test_G5_a_failed_upload_holds_the_trash_and_nothing_else(world: World) -> None:
     world.write("src", {"a": "1", "b/c": "2", "d": "3"})
     world.write("dst", LOST)
     world.spoil("dst", Fault("put", 0, path="d", error=Denied("no")))

@@ -30,7 +30,7 @@ def fingerprint(text: str) -> str:
 
 @pytest.mark.torture
 @pytest.mark.usefixtures("shrunk")
-def test_g3_a_refusal_names_line_numbers_last_run_and_the_command_that_accepts_the_plan(
+def test_G3_a_refusal_names_line_numbers_last_run_and_the_command_that_accepts_the_plan(
     acdrun: Acdrun, place: Path
 ) -> None:
     plan, run = acdrun("--plan", "m.yaml"), acdrun("m.yaml")

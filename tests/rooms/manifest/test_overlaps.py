@@ -59,7 +59,7 @@ def folder(tmp_path: Path) -> Path:
         ("one:in/X", "two:x/y", "lies within"),
     ],
 )
-def test_g6_a_destination_that_meets_its_source_is_refused(
+def test_G6_a_destination_that_meets_its_source_is_refused(
     folder: Path, source: str, destination: str, how: str
 ) -> None:
     with pytest.raises(ManifestError, match=f"overlap: the destination .* {how} its own source"):
@@ -70,7 +70,7 @@ def test_g6_a_destination_that_meets_its_source_is_refused(
 @pytest.mark.parametrize(
     ("source", "destination"), [("a", "A"), ("a", "A/b"), ("A/new", "a/NEW"), ("a/B", "A/b/deep/er")]
 )
-def test_g6_names_that_differ_in_case_are_one_on_a_disk_that_folds(
+def test_G6_names_that_differ_in_case_are_one_on_a_disk_that_folds(
     folder: Path, source: str, destination: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(overlaps, "_inode", _folding)
@@ -93,7 +93,7 @@ def _folding(path: str) -> overlaps.Mark | None:
 
 
 @pytest.mark.torture
-def test_g6_a_folder_that_is_mounted_twice_is_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_G6_a_folder_that_is_mounted_twice_is_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     true = overlaps._inode
     (folder / "mounted").mkdir()
     again = str(folder / "mounted")
@@ -108,7 +108,7 @@ def test_g6_a_folder_that_is_mounted_twice_is_one(folder: Path, monkeypatch: pyt
     "ends", [(("s", "a"), ("t", "link")), (("s", "a/b"), ("t", "disk:a")), (("s", "new/x"), ("t", "new"))]
 )
 @pytest.mark.parametrize("needs", [(), (0,)])
-def test_g6_two_destinations_within_each_other_are_refused_in_any_order(
+def test_G6_two_destinations_within_each_other_are_refused_in_any_order(
     folder: Path, ends: tuple[tuple[str, str], tuple[str, str]], needs: tuple[int, ...]
 ) -> None:
     with pytest.raises(ManifestError, match="overlap: the destination"):

@@ -29,7 +29,7 @@ def test_what_a_filter_leaves_out_is_never_trashed_nor_are_folders_that_hold_it(
 
 
 @pytest.mark.torture
-def test_g7_a_file_that_grew_out_of_the_filter_is_not_taken_for_lost(world: World) -> None:
+def test_G7_a_file_that_grew_out_of_the_filter_is_not_taken_for_lost(world: World) -> None:
     world.write("src", {"keep": "1", "big": "x" * 100})
     world.write("dst", {"keep": "1", "big": "x" * 10})
 
