@@ -99,6 +99,7 @@ class Drain:
         while True:
             beat = self._pulse.coming()
             if self._stop.code is not None or self.hopeless is not None:
+                self._pulse.beat()  # whoever waits for more work has to hear of it too
                 return None
             if self._ready:
                 return self._ready.popleft()

@@ -38,7 +38,7 @@ def run_record(header: Header, **more: Any) -> Record:
     return {
         "record": "run", "run": header.id, "name": header.name, "file": header.file, "digest": header.digest,
         "version": header.version, "purpose": header.purpose, "state": header.state,
-        "created": header.created, "ended": header.ended, "exit": header.exit, **more,
+        "created": header.created, "begun": header.begun, "ended": header.ended, "exit": header.exit, **more,
     }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ def log_lines(header: Header, account: Account, summary: Summary, *, every: bool
 
     every: also what was found unneeded or never begun, with reason, tries, and what takes a change back.
     """
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(header.created))
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(header.since))
     yield Line(
         f"run {header.id}  {show(header.file) or header.name}  {when}  acdrun {header.version}", "head"
     )
@@ -59,7 +59,7 @@ def log_lines(header: Header, account: Account, summary: Summary, *, every: bool
 def _end_line(header: Header) -> Line:
     if header.exit is None:
         return Line("it has not ended", "warn")
-    took = show_duration((header.ended or header.created) - header.created)
+    took = show_duration((header.ended or header.since) - header.since)
     return Line(f"exit {header.exit} after {took}: {Exit(header.exit).meaning}", "head")
 
 

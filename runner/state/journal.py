@@ -29,6 +29,12 @@ class Header(NamedTuple):
     created: float
     ended: float | None = None
     exit: int | None = None
+    begun: float | None = None
+
+    @property
+    def since(self) -> float:
+        """When its work began: of a plan that is applied that is later than when it was made."""
+        return self.created if self.begun is None else self.begun
 
 
 class Validity(NamedTuple):
@@ -124,7 +130,11 @@ class Journal:
     def mark(self, state: str, *, purpose: str | None = None) -> None:
         """Move the run to its next state."""
         with self.database.transaction() as connection:
-            connection.execute("UPDATE run SET state = ?, purpose = coalesce(?, purpose)", (state, purpose))
+            began = time.time() if state == "applying" else None
+            connection.execute(
+                "UPDATE run SET state = ?, purpose = coalesce(?, purpose), begun = coalesce(begun, ?)",
+                (state, purpose, began),
+            )
 
     def end(self, code: int) -> None:
         """Close the run with its exit code."""

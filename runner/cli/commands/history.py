@@ -66,8 +66,8 @@ def _row(summary: Summary) -> tuple[str, ...]:
     return (
         header.id,
         ended(header.exit),
-        time.strftime("%Y-%m-%d %H:%M", time.localtime(header.created)),
-        show_duration(header.ended - header.created) if header.ended else "",
+        time.strftime("%Y-%m-%d %H:%M", time.localtime(header.since)),
+        show_duration(header.ended - header.since) if header.ended else "",
         f"{sent:,} ({show_size(size)})" if sent else "0",
         f"{trashed:,}",
         _what(header),

@@ -81,18 +81,18 @@ def _word(one: "Standing") -> str:
 def _row(one: "Standing", now: float) -> tuple[str, ...]:
     numbers, last, verified = _numbers(one), one.last, one.verified
     if last is None or numbers is None:
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(last.created)) if last else ""
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(last.since)) if last else ""
         return (show(one.pair), _word(one), when, "", "", "", "", show(one.file))
     files = numbers.listed.get("source")
     sent = numbers.all_sent
     return (
         show(one.pair),
         _word(one),
-        time.strftime("%Y-%m-%d %H:%M", time.localtime(last.created)),
-        show_duration(int(now - last.created)),
+        time.strftime("%Y-%m-%d %H:%M", time.localtime(last.since)),
+        show_duration(int(now - last.since)),
         f"{files.number:,} ({show_size(files.size)})" if files else "",
         f"{sent.number:,} ({show_size(sent.size)})" if sent.number else "0",
-        f"{verified.exit}, {show_duration(int(now - verified.created))} ago" if verified else "never",
+        f"{verified.exit}, {show_duration(int(now - verified.since))} ago" if verified else "never",
         show(one.file),
     )
 
@@ -105,7 +105,7 @@ def _record(one: "Standing", now: float, *, late: bool) -> dict[str, Any]:
         "record": "status", "file": one.file, "name": one.name, "pair": one.pair, "word": _word(one),
         "run": last.id if last else None, "purpose": last.purpose if last else None,
         "created": last.created if last else None, "ended": last.ended if last else None,
-        "exit": last.exit if last else None, "age_s": now - last.created if last else None,
+        "exit": last.exit if last else None, "age_s": now - last.since if last else None,
         "running": one.going or None, "interrupted": one.interrupted,
         "good": one.good, "good_age_s": None if one.good is None else now - one.good, "late": late,
         "files": {"files": files.number, "bytes": files.size} if files else None,

@@ -12,7 +12,8 @@ CREATE TABLE run (
     purpose   TEXT NOT NULL,             -- run, plan, apply, undo, verify, repair, reverify (after a repair)
     created   REAL NOT NULL,             -- seconds since 1970
     ended     REAL,                      -- seconds since 1970; NULL while it goes on, or when it was killed
-    exit      INTEGER                    -- the exit code it ended with
+    exit      INTEGER,                   -- the exit code it ended with
+    begun     REAL                       -- seconds since 1970 when it first might write; NULL for a plan
 ) STRICT;
 
 -- One task of one pair: a vertex of the stage graph.

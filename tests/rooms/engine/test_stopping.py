@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 
 from runner.engine.interrupt import Stop
+from runner.model.backend import Backend
+from runner.model.content import Content
+from runner.model.errors import NoSpace
 from runner.model.events import Event, Note, silent
+from runner.model.node import Node
 from tests.lab import Fault
 from tests.lab.worlds import World
 
@@ -129,6 +133,31 @@ def test_a_byte_budget_ends_the_run_and_the_next_one_goes_on(world: World) -> No
     assert "lost" in between
     assert world.files("dst").keys() == MANY.keys()
     assert len(second.ops("upload")) == 100 - (len(between) - 1)
+
+
+@pytest.mark.parametrize("why", ["budget", "hopeless"])
+def test_who_waits_for_more_work_hears_that_there_will_be_none(world: World, why: str) -> None:
+    """The last upload under way ends the run while all other workers are idle: it once waited for them for ever."""
+    world.write("src", {"a": "1", "z": "x" * 100})
+
+    def wrap(remote: str, inner: Backend) -> Backend:
+        whole = inner.put
+
+        async def put(path: str, content: Content, *, expect: str | None) -> Node:
+            if path == "z":
+                await asyncio.sleep(0.3)
+                if why == "hopeless":
+                    raise NoSpace("full")
+            return await whole(path, content, expect=expect)
+
+        vars(inner)["put"] = put
+        return inner
+
+    world.wrap = wrap
+
+    ended = world.run(most_bytes=50 if why == "budget" else None)
+
+    assert ended.code == (11 if why == "budget" else 7)
 
 
 def test_a_deadline_that_is_over_starts_nothing(world: World) -> None:
