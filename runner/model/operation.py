@@ -33,6 +33,7 @@ class Operation(NamedTuple):
     target: the path it has at the destination, when it cannot have its own there; else "".
     ref: what brings back what an undo brings back.
     node: file or folder.
+    stored: generation that the operation before it at this path has left at the destination; "" for none.
     """
 
     id: int
@@ -49,6 +50,7 @@ class Operation(NamedTuple):
     target: str = ""
     ref: str = ""
     node: str = "file"
+    stored: str = ""
 
     @property
     def there(self) -> str:

@@ -11,7 +11,7 @@ from runner.state.journal import Journal
 
 _TAKE = """
 SELECT op.id, path.path, op.size, op.tries, op.again, op.source, op.destination, op.mtime_ns, op.ours,
-    op.digest, op.origin, op.target, op.ref, op.node
+    op.digest, op.origin, op.target, op.ref, op.node, op.stored
 FROM op INDEXED BY op_ready CROSS JOIN path ON path.id = op.path
 WHERE op.stage = ? AND op.state = 'planned' AND op.waits = 0 AND op.tries <= ?
 ORDER BY op.tries, op.id LIMIT ?
@@ -23,6 +23,10 @@ _FINISH = (
 )
 _RETRY = (
     "UPDATE op SET state = 'planned', again = 1, note = ?, kind = ?, exit = ?, tries = tries + 1 WHERE id = ?"
+)
+_HAND_ON = (
+    "UPDATE op SET stored = ? WHERE path = (SELECT path FROM op WHERE id = ?) AND state = 'planned'"
+    " AND stage IN (SELECT after FROM edge WHERE before = ? AND how = 'each')"
 )
 _FRONT = (
     "INSERT INTO temp.front SELECT op.id, op.stage, op.path, path.parent"
@@ -98,6 +102,8 @@ class Queue:
             for state in State:
                 some = [(op, outcome) for op, outcome in ended if outcome.state is state]
                 if state is State.DONE:
+                    left = ((outcome.stored, op, stage) for op, outcome in some if outcome.stored)
+                    connection.executemany(_HAND_ON, left)
                     self._release(connection, (op for op, _ in some))
                 elif some:
                     self._spread(connection, (op for op, _ in some), _SPREAD[state], some[0][1].proof)

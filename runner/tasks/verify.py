@@ -1,6 +1,7 @@
 """Read back what was sent."""
 
-from runner.model.errors import Corrupted
+from runner.model.errors import Corrupted, Stale
+from runner.model.node import same_content
 from runner.model.operation import Operation, Outcome
 from runner.model.task import All, Context, Each, Task
 
@@ -19,6 +20,8 @@ class Verify(Task):
     async def run(self, op: Operation, ctx: Context) -> Outcome:
         """DONE when both sides hold the same bytes. Raises Corrupted when they do not, Stale when somebody wrote."""
         there = await ctx.destination.stat(op.there)
+        if op.stored and not same_content(op.stored, there.generation):
+            raise Stale("replaced by somebody else before it was read back", path=op.there)
         known = ctx.hashes.known(ctx.source.place, [op.source or ""], ctx.algorithm)
         ours = known.get(op.source or "") or await ctx.source.checksum(
             op.path, ctx.algorithm, expect=op.source

@@ -22,8 +22,9 @@ from runner.model.node import Node
 from runner.model.path import fold, join, name, order, parent, within
 from tests.lab.worlds import World
 from tests.laws.killing import Killed
+from tests.simulation import after
 from tests.simulation.loop import Loop, run
-from tests.simulation.policy import FAULTS, HARSH, UNGENTLE, Ends, Policy, policy
+from tests.simulation.policy import FAULTS, HARSH, ONCE, UNGENTLE, Ends, Policy, policy
 
 FILES = ("a", "b", "c", "d-e", "d.e", "~")
 FOLDERS = ("f", "g", "h")
@@ -87,10 +88,19 @@ class Act:
     excuses: why it may end with another code than 0. gaps: pairs of which a listing was not whole.
     listed: generations at the destination that it was shown. unclean: uploads whose last try failed.
     dies: at which commit or effect, counted from 1, and whether before or after it.
+    kind: "run" (or an apply), "plan", "undo", "verify". accepted: a person has accepted what a guard refused.
+    frozen: pairs whose list of what is to be trashed is not true any more. walked: folders listed so far, by side.
+    trashed: files, by pair. stored: generations that it has put, and may withdraw.
     """
 
     life: "Life"
     quiet: bool
+    kind: str = "run"
+    accepted: bool = False
+    frozen: set[str] = field(default_factory=set)
+    walked: set[tuple[str, str]] = field(default_factory=set)
+    trashed: "Counter[str]" = field(default_factory=Counter)
+    stored: set[str] = field(default_factory=set)
     dies: tuple[str, int, bool] | None = None
     dead: bool = False
     tainted: bool = False
@@ -135,8 +145,14 @@ class Act:
             if not self.dead:
                 self.under_way -= 1
 
-    def fault(self, side: str, verb: str, path: str) -> str:
-        """What goes wrong with this call, "" for nothing."""
+    def walks(self, side: str, folder: str) -> bool:
+        """Is that folder listed for the first time? What decides comes of that listing; others only look again."""
+        first = (side, folder) not in self.walked
+        self.walked.add((side, folder))
+        return first
+
+    def fault(self, side: str, verb: str, path: str, *, first: bool) -> str:
+        """What goes wrong with this call, "" for nothing. first: a listing that the plan is made from."""
         job = self.life.policy
         if self.quiet or self.chance.random() >= job.rate:
             return ""
@@ -145,27 +161,35 @@ class Act:
             return ""
         pair = self.life.pair_of(side, path)
         key = (pair.name, fold(path[len(pair.source if side == "src" else pair.destination) :]))
-        if job.gentle and (kind in UNGENTLE or verb == "list" or self.hits[key] >= FORGIVEN):
+        if self.kind == "undo":  # it asks for a path by the id of what is in the trash, too
+            key = (pair.name, self.kind)
+        keys = [key]
+        if verb in ("move", "stat", "read"):  # a rename is an operation of two paths
+            keys.append((pair.name, "renames"))
+        if job.gentle and (kind in UNGENTLE or verb in ONCE or any(self.hits[k] >= FORGIVEN for k in keys)):
             return ""
-        self.hits[key] += 1
-        if self.hits[key] > FORGIVEN or kind in HARSH or verb == "list":
+        self.hits.update(keys)
+        if any(self.hits[k] > FORGIVEN for k in keys) or kind in HARSH or verb in ONCE:
             self.excuses.add(f"{kind} {verb}")
-        if verb == "list" and kind not in ("stale", "twice"):
+        if verb == "list" and kind not in ("stale", "twice") and first:
             self.gaps.add(pair.name)
         self.tainted |= kind == "stale"
         self.life.hits[f"{verb}: {kind}"] += 1
         self.life.say(f"{side} {verb} {path!r}: {kind}")
         return kind
 
-    def looked(self, side: str, path: str) -> None:
+    def looked(self, side: str, path: str, node: Node) -> None:
         """The program was told what stands there now; what it finds complete it may adopt."""
         life = self.life
+        if self.kind == "undo":  # it asks path by path, and lists nothing
+            self.seen(side, [node])
         if side == "dst" and path in self.unclean and life.is_sent(path):
             self.unclean.discard(path)
 
-    def gap(self, side: str, folder: str) -> None:
+    def gap(self, side: str, folder: str, *, first: bool) -> None:
         """A listing of that folder was not whole."""
-        self.gaps.add(self.life.pair_of(side, folder).name)
+        if first:
+            self.gaps.add(self.life.pair_of(side, folder).name)
 
     def rotten(self, data: bytes) -> bytes:
         """As many bytes, and not those."""
@@ -195,7 +219,7 @@ class Act:
         content = life.tree("dst").contents.get(old.generation) if old is not None else None
         return Before(old, content, life.objection(self, verb, path) if side == "dst" else "")
 
-    def has_done(self, side: str, verb: str, path: str, before: "Before") -> None:
+    def has_done(self, side: str, verb: str, path: str, before: "Before", result: object) -> None:
         """Just after an effect."""
         life, old = self.life, before.node
         self.effects += 1
@@ -205,15 +229,25 @@ class Act:
             raise life.broken("I2", f"{verb} {path!r} at the source")
         if before.objection:
             raise life.broken(*before.objection.split(": ", 1))
+        if isinstance(result, Node):
+            self.listed.add(result.generation)
+        if verb == "trash" and old is not None and old.kind == "file" and old.generation not in self.stored:
+            self._counts(path)
         if verb == "put":
             node = life.node(path)
             assert node is not None
-            self.listed.add(node.generation)
+            self.stored.add(node.generation)
             same = old is not None and before.content == life.tree("dst").contents[node.generation]
             if same and old is not None and old.mtime_ns == node.mtime_ns:
                 life.say(f"sent again what was there: {path!r}")
                 life.useless += not (self.tainted or life.policy.weak or life.policy.twins)
         self.after(verb, path)
+
+    def _counts(self, path: str) -> None:
+        ends, most = self.life.pair_of("dst", path), self.life.policy.most_trashed
+        self.trashed[ends.name] += 1
+        if self.trashed[ends.name] > most and self.kind == "run" and not self.accepted:
+            raise self.life.broken("guard", f"more than {most} files were trashed")
 
     def after(self, verb: str, path: str) -> None:
         """What has to hold after every effect, whoever caused it."""
@@ -240,9 +274,11 @@ class Life:
         self.trace: list[str] = []
         self.protected: set[bytes] = set()
         self.contents: set[bytes] = {b""}
+        self.damaged: set[bytes] = set()
         self.past: dict[str, set[bytes]] = {}
         self.useless = self.lost_in_flight = 0
-        self.forbidden = self.journals_lost = False
+        self.forbidden: set[str] = set()
+        self.journals_lost = False
         self._serial = 0
         self.owners = {side: self.here.memory(side) for side in ("src", "dst")}
         self._stores = {side: self.owners[side].tree for side in ("src", "dst")}
@@ -291,34 +327,42 @@ class Life:
             tree.contents[node.generation] for _, node in tree.trashed.values() if node.kind == "file"
         }
         self.protected |= live
-        if not self.protected <= kept:
-            raise self.broken("I1", f"lost: {min(self.protected - kept)!r}")
+        if lost := self.protected - kept - self.damaged:
+            raise self.broken("I1", f"lost: {min(lost)!r}")
         if Snapshot.of(self.tree("src")) != self.source:
             raise self.broken("I2", "the source was changed")
 
     def objection(self, act: Act, verb: str, path: str) -> str:
         """What speaks against an effect at the destination: rule 3, guards, I6."""
-        if self.forbidden and not act.tainted:
-            return f"guard: {verb} {path!r} although the source is empty"
+        if act.kind in ("plan", "verify"):
+            return f"{act.kind}: {verb} {path!r}"
+        ends = self.pair_of("dst", path)
+        refused = ends.name in self.forbidden or (self.forbidden and act.excuses <= {"guard", "clash"})
+        if refused and act.kind == "run" and not act.tainted and not act.accepted:
+            return f"guard: {verb} {path!r} although the source holds too little"
         old = self.node(path)
         shown = old is None or old.kind != "file" or old.generation in act.listed
         if verb in ("put", "trash", "move") and not shown and not self.policy.weak:
             return f"rule 3: {verb} {path!r} replaced what no listing had shown"
-        return self._too_early(act, path) if verb == "trash" else ""
+        withdrawn = old is not None and old.generation in act.stored
+        return self._too_early(act, path) if verb == "trash" and act.kind == "run" and not withdrawn else ""
 
     def _too_early(self, act: Act, path: str) -> str:
         ends = self.pair_of("dst", path)
         if self.policy.mode == "copy":
             return f"I6: copy trashed {path!r}"
+        if ends.name in act.frozen:
+            return f"I6: trashed {path!r} though what was to be trashed has changed"
         if ends.name in act.gaps:
             return f"I6: trashed {path!r} while a listing was not whole"
-        there = self._folded(Snapshot.of(self.tree("dst")).files)
+        there = Snapshot.of(self.tree("dst"))
         for sent in sorted(act.unclean):
             if within(sent, ends.destination) and not self.is_sent(sent):
                 return f"I6: trashed {path!r} while the upload of {sent!r} is not clean"
         if not act.tainted:
-            for where, data in self.source.below(ends.source).files.items():
-                if there.get(fold(join(ends.destination, where))) != data:
+            lacking = self.lacking(ends, there.below(ends.destination), folded=True)
+            for where in lacking[:1]:
+                if where:
                     return f"I6: trashed {path!r} while {where!r} is missing"
         return ""
 
@@ -327,11 +371,32 @@ class Life:
         ends, node = self.pair_of("dst", path), self.node(path)
         rest = path[len(ends.destination) :].lstrip("/")
         content = self.tree("dst").contents.get(node.generation) if node is not None else None
-        return content in self.past.get(fold(join(ends.source, rest)), set())
+        where = fold(join(ends.source, rest))
+        if self.policy.case == "rename":  # under an alias, as it may be
+            return any(content in some for past, some in self.past.items() if parent(past) == parent(where))
+        return content in self.past.get(where, set())
 
-    @staticmethod
-    def _folded(files: dict[str, bytes]) -> dict[str, bytes]:
-        return {fold(path): data for path, data in files.items()}
+    def lacking(self, ends: Ends, theirs: Snapshot, *, folded: bool = False) -> list[str]:
+        """Files of the source that the destination does not show as they are. A twin may be there under an alias."""
+        form, ours = (fold if folded else str), self.source.below(ends.source)
+        there = {form(path): data for path, data in theirs.files.items()}
+        beside: dict[str, set[bytes]] = {}
+        for path, data in theirs.files.items():
+            beside.setdefault(fold(parent(path)), set()).add(data)
+        twins = self._twins_of(ours)
+        return [
+            path
+            for path, data in ours.files.items()
+            if there.get(form(path)) != data
+            and not (path in twins and data in beside.get(fold(parent(path)), set()))
+        ]
+
+    def _twins_of(self, ours: Snapshot) -> set[str]:
+        """Files that the destination cannot tell apart, and stores under aliases."""
+        if self.policy.case != "rename":
+            return set()
+        alike = Counter(fold(path) for path in ours.files)
+        return {path for path in ours.files if alike[fold(path)] > 1}
 
     def clashes(self, ends: Ends) -> bool:
         """Is there something that cannot be kept in step?"""
@@ -340,31 +405,33 @@ class Life:
             Snapshot.of(self.tree("dst")).below(ends.destination),
         )
         form = fold if self.policy.folds else str
-        files, folders = {form(p): p for p in theirs.files}, {form(p): p for p in theirs.folders}
-        if self.policy.folds and len({form(p) for p in (*ours.files, *ours.folders)}) < len(ours.files) + len(
-            ours.folders
-        ):
+        files, folders = {form(p): p for p in theirs.files}, {form(p) for p in theirs.folders}
+        alike, twins = Counter(form(p) for p in (*ours.files, *ours.folders)), self._twins_of(ours)
+        if any(alike[form(p)] > 1 and p not in twins for p in (*ours.files, *ours.folders)):
+            return True
+        if any(alike[form(p)] > 1 for p in ours.folders) or any(form(p) in files for p in ours.folders):
             return True
         for path, data in ours.files.items():
             if form(path) in folders:
                 return True
             other = files.get(form(path))
-            if other is not None and other != path and (theirs.files[other] != data or not data):
+            apart = other is not None and other != path and (theirs.files[other] != data or not data)
+            if apart and (path not in twins or other not in ours.files):
                 return True
-        return any(form(p) in files or folders.get(form(p), p) != p for p in ours.folders)
+        return False
 
     def missing(self) -> str:
         """What the declared state lacks, "" when it is reached."""
         there = Snapshot.of(self.tree("dst"))
         for ends in self.policy.pairs:
             ours, theirs = self.source.below(ends.source), there.below(ends.destination)
-            for path, data in ours.files.items():
-                if theirs.files.get(path) != data:
-                    return f"{path!r} of {ends.name} is not there as it is at the source"
+            if lacking := self.lacking(ends, theirs):
+                return f"{lacking[0]!r} of {ends.name} is not there as it is at the source"
             if not ours.folders <= theirs.folders:
                 return f"folders {ours.folders - theirs.folders} of {ends.name} are missing"
             if self.policy.mode == "mirror" and (
-                theirs.files.keys() != ours.files.keys() or theirs.folders != ours.folders
+                Counter(map(parent, theirs.files)) != Counter(map(parent, ours.files))
+                or theirs.folders != ours.folders
             ):
                 return f"{ends.name} holds more than its source"
         return ""
@@ -376,11 +443,11 @@ class Life:
             raise self.broken("I5", f"{self.useless} uploads of what was there already")
         if code is None:
             return
-        if code == Exit.REFUSED and act.effects:
+        if code == Exit.REFUSED and act.effects and not act.tainted:  # the barrier refuses what drifted
             raise self.broken("guard", "refused, and yet something was done")
         if act.tainted:
             return
-        if code == 0 and (lack := self.missing()):
+        if code == 0 and act.kind == "run" and (lack := self.missing()):
             raise self.broken("I7", f"exit code 0, but {lack}")
         if code != 0 and not act.excuses:
             raise self.broken("false failure", f"exit code {code} with nothing to excuse it")
@@ -409,19 +476,19 @@ class Life:
         if old is not None and old.kind != "file":
             return
         await memory.put(path, Content.of(data, mtime_ns=mtime_ns), expect=old.generation if old else None)
-        self._written(side, path, data)
+        self._written(side)
 
-    def _written(self, side: str, path: str, data: bytes | None) -> None:
+    def _written(self, side: str) -> None:
         if side == "src":
             self.tree("src").trashed.clear()
             self.source = Snapshot.of(self.tree("src"))
-            if data is not None:
-                self.past.setdefault(fold(path), set()).add(data)
+            for where, content in self.source.files.items():
+                self.past.setdefault(fold(where), set()).add(content)
 
     async def remove(self, side: str, path: str) -> None:
         """Take away as an owner does."""
         await self.owners[side].trash(path)
-        self._written(side, path, None)
+        self._written(side)
 
     def somewhere(self, top: str) -> str:
         """A path for a file below `top`."""
@@ -478,7 +545,7 @@ class Life:
                 await self.owners[side].mkdir("/".join(order(path)[:depth]))
         except AcdrunError:
             return
-        self._written(side, path, None)
+        self._written(side)
 
     async def edit(self, side: str) -> None:
         """Somebody changes something at one place: writes, replaces, removes."""
@@ -487,7 +554,9 @@ class Life:
         files = sorted(Snapshot.of(self.tree(side)).below(top).files)
         self.hits[f"{side} edited"] += 1
         try:
-            if files and self.chance.random() < 0.3:
+            if side == "src" and files and self.chance.random() < 0.35:
+                await self._rename(top, files)
+            elif files and self.chance.random() < 0.3:
                 path = join(top, self.chance.choice(files))
                 self.say(f"somebody removes {side}:{path}")
                 await self.remove(side, path)
@@ -501,6 +570,24 @@ class Life:
                 await self.store(side, path, *self.fresh())
         except AcdrunError:
             pass  # a folder is in the way, or was taken away: they do without
+
+    async def _rename(self, top: str, files: Sequence[str]) -> None:
+        """The owner of the source gives a file or a folder another name, another place, or only other letters."""
+        folders = sorted(self.source.below(top).folders)
+        if folders and self.chance.random() < 0.3:
+            path = self.chance.choice(folders)
+            to = join(parent(path), self.chance.choice(FOLDERS))
+        else:
+            path = self.chance.choice(files)
+            to = self.somewhere("")
+        if self.policy.folds and self.chance.random() < 0.3:
+            to = join(parent(path), name(path).swapcase())
+        self.say(f"somebody renames src:{join(top, path)} to {to}")
+        self.hits["src renamed"] += 1
+        for depth in range(1, len(order(to))):
+            await self._folder("src", join(top, "/".join(order(to)[:depth])))
+        await self.owners["src"].move(join(top, path), join(top, to))
+        self._written("src")
 
     async def _others(self, acts: Sequence[Act]) -> None:
         while True:
@@ -526,9 +613,9 @@ class Life:
             if others is not None:
                 others.cancel()
 
-    def new_act(self, *, quiet: bool = False, may_die: bool = True) -> Act:
+    def new_act(self, kind: str = "run", *, quiet: bool = False, may_die: bool = True) -> Act:
         """One that is about to begin."""
-        act = Act(self, quiet)
+        act = Act(self, quiet, kind)
         if not quiet and may_die and self.chance.random() < self.policy.deadly:
             kind = self.chance.choice(("commit", "effect"))
             act.dies = (
@@ -539,16 +626,14 @@ class Life:
         if any(map(self.clashes, self.policy.pairs)):
             act.excuses.add("clash")
         there = Snapshot.of(self.tree("dst"))
-        empty = [
-            ends
-            for ends in self.policy.pairs
-            if not self.source.below(ends.source).files and there.below(ends.destination).files
-        ]
-        if self.policy.guarded and empty:
+        bare = [ends for ends in self.policy.pairs if not self.source.below(ends.source).files]
+        empty = [ends for ends in bare if there.below(ends.destination).files]
+        few = [e for e in self.policy.pairs if len(self.source.below(e.source).files) < self.policy.fewest]
+        if self.policy.limits or (self.policy.guarded and bare):  # the last good run may have found something
             act.excuses.add("guard")
-            self.forbidden = True
-        else:
-            self.forbidden = False
+        self.forbidden = {ends.name for ends in (*(empty if self.policy.guarded else ()), *few)}
+        if self.forbidden:
+            act.excuses.add("guard")
         return act
 
     def do(self, act: Act, case: Callable[[app.Options], Awaitable[app.Result]]) -> int | None:
@@ -609,23 +694,34 @@ class Life:
             elif self.policy.twins:
                 self._twins()
             else:
-                self.do(self.new_act(), lambda options: app.run(self.manifest, options))
+                self._run()
         self.settle()
+
+    def _run(self) -> None:
+        """Run, and sometimes take it back."""
+        act, before = self.new_act(), Snapshot.of(self.tree("dst"))
+        code = self.do(act, lambda options: app.run(self.manifest, options))
+        if code == 0 and not act.tainted and self.policy.undoes and not self.policy.others:
+            after.undone(self, before)
 
     def _saved(self, number: int) -> None:
         """Plan, let time pass, apply; when it was killed, apply again."""
         file = self.here.folder / f"{number}.plan"
-        planning = self.new_act(may_die=False)
+        planning = self.new_act("plan", may_die=False)
         code = self.do_plan(planning, file)
         if code != 0 or planning.tainted:
             return
         drift, self.journals_lost = self.chance.random() < 0.3, False
+        frozen: set[str] = set()
         if drift:
-            run(self.loop, self.edit(self.chance.choice(("src", "dst"))))
+            frozen = after.drifted(self)
             self.look()
         for _ in range(3):
             act = self.new_act()
             act.listed |= planning.listed
+            act.walked |= planning.walked
+            act.stored |= planning.stored
+            act.frozen |= frozen
             act.gaps |= planning.gaps
             act.unclean |= planning.unclean
             act.hits += planning.hits  # the tries of an operation are counted over all its lives
@@ -637,7 +733,7 @@ class Life:
             if not act.dead:
                 return
             drift |= act.tainted
-            planning.listed, planning.hits = act.listed, act.hits
+            planning.listed, planning.hits, planning.stored = act.listed, act.hits, act.stored
             planning.unclean, planning.excuses = act.unclean, act.excuses
 
     def do_plan(self, act: Act, file: Path) -> int | None:
@@ -673,9 +769,14 @@ class Life:
         for _ in range(3):
             act = self.new_act(quiet=True)
             code = self.do(act, lambda options: app.run(self.manifest, options))
+            if code == Exit.REFUSED and self.policy.limits:
+                code = after.accepted(self)
             if code == 0 or act.excuses:
                 break
         if code == 0:
             act = self.new_act(quiet=True)
-            if self.do(act, lambda options: app.run(self.manifest, options)) != 0 or act.effects:
+            again = self.do(act, lambda options: app.run(self.manifest, options))
+            if (again != 0 and not self.forbidden) or act.effects:
                 raise self.broken("I5", "a further run still finds something to do")
+            if self.policy.verifies:
+                after.verified(self)

@@ -23,9 +23,15 @@ from runner.model.task import All, Context, Edge
 from runner.remote import walk
 from runner.remote.remote import Remote
 from runner.state.queue import Queue
+from runner.state.trashing import Trashing
+from runner.tasks import guard
+from runner.tasks.barrier import Barrier
 from runner.tasks.guard import Guard
 from runner.tasks.mkdir import Mkdir
+from runner.tasks.move import Move
+from runner.tasks.prove import Prove
 from runner.tasks.trash import Trash
+from runner.tasks.undo.discard import Discard
 from runner.tasks.upload import Upload
 
 Patch = Callable[[], contextlib.AbstractContextManager[Any]]
@@ -98,6 +104,10 @@ async def _nod(self: Guard, op: Operation, ctx: Context) -> Outcome:
     return Outcome()
 
 
+async def _nod_to_one(self: object, op: Operation, ctx: Context) -> Outcome:
+    return Outcome()
+
+
 async def _gaps_are_fine(*args: Any) -> Reading:
     ended = await read_pair(*args)
     for title in ("list source", "list destination"):
@@ -150,13 +160,14 @@ def _ajar() -> Iterator[None]:
     with (
         mock.patch.object(Mkdir, "after", tuple(e for e in Mkdir.after if e != All("accept"))),
         mock.patch.object(Upload, "after", tuple(e for e in Upload.after if e != All("accept"))),
-        mock.patch.object(Trash, "after", tuple(e for e in Trash.after if e != All("accept"))),
+        mock.patch.object(Move, "after", tuple(e for e in Move.after if e != All("accept"))),
+        mock.patch.object(Barrier, "after", tuple(e for e in Barrier.after if e != All("accept"))),
     ):
         yield
 
 
 MUTATIONS = (
-    Mutation("trash waits for the uploads", "I6", 5, _without(Trash, All("upload"))),
+    Mutation("trash waits for the uploads", "I6", 5, _without(Barrier, All("upload"))),
     Mutation(
         "trash waits for whole listings",
         "I6",
@@ -224,4 +235,18 @@ MUTATIONS = (
         4,
         _without(Upload, *(edge for edge in Upload.after if edge.how == "parent")),
     ),
+    Mutation(
+        "what changed in a saved list of trash holds all of it",
+        "I6",
+        0,
+        lambda: mock.patch.object(Trashing, "exact", False),
+        most=2500,
+    ),
+    Mutation(
+        "limits are judged", "guard", 0, lambda: mock.patch.object(guard, "checks_of", lambda *_: iter(()))
+    ),
+    Mutation(
+        "an undo takes away what was made", "undo", 0, lambda: mock.patch.object(Discard, "run", _nod_to_one)
+    ),
+    Mutation("a verification reads", "verify", 0, lambda: mock.patch.object(Prove, "run", _nod_to_one)),
 )

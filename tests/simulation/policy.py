@@ -12,8 +12,15 @@ FAULTS = {
     "mkdir": ("before", "throttled", "after"),
     "move": ("before", "throttled", "after"),
     "trash": ("before", "throttled", "after"),
+    "trashed": ("before", "throttled"),
+    "kept": ("before", "throttled"),
+    "restore": ("before", "throttled", "after"),
+    "identity": ("before", "throttled"),
 }
 """How a call of each verb can be spoilt; see `Service`."""
+
+ONCE = ("list", "identity", "trashed")
+"""Asked once: whoever asks does not try again, but for what a wire below it does."""
 
 HARSH = ("stale", "twice", "rot")
 """What a run may rightly end badly for, however seldom it happens."""
@@ -40,6 +47,8 @@ class Policy:
     rate: part of the calls that is spoilt; gentle: never so often or so badly that a run may fail for it.
     others: somebody else writes to both places meanwhile. guarded: the pairs keep a guard on the source.
     clashing: names that cannot be kept in step are made too. folds, weak: of the destination.
+    limits: of the guard, small ones; {} for none that could ever speak. undoes: runs are taken back now and then.
+    verifies: at the end the destination is damaged, and has to be found so.
     """
 
     mode: str
@@ -56,6 +65,11 @@ class Policy:
     saved: bool
     twins: bool
     deadly: float
+    renames: str
+    case: str
+    limits: dict[str, dict[str, Any]]
+    undoes: bool
+    verifies: bool
 
     @property
     def proves(self) -> bool:
@@ -64,16 +78,29 @@ class Policy:
         by_hash = self.checksum["compare"] == "hash" or (self.checksum["compare"] == "auto" and listed)
         return bool(by_hash) and self.checksum["verify"] != "none"
 
+    @property
+    def most_trashed(self) -> int:
+        """Files that a run may trash in one pair."""
+        return int(self.limits.get("trash", {}).get("max_files", 1000))
+
+    @property
+    def fewest(self) -> int:
+        """Files that the source of a pair has to hold."""
+        return int(self.limits.get("source", {}).get("min_files", 0))
+
     def jobs(self) -> dict[str, Any]:
         """As a manifest writes them."""
-        guard = {**OPEN_GUARD, "source": {"empty": "refuse"}} if self.guarded else OPEN_GUARD
+        guard = {**OPEN_GUARD, **self.limits}
+        source = {**guard["source"], **({"empty": "refuse"} if self.guarded else {})}
         pairs = [
             {
                 "source": f"src:{ends.source}",
                 "destination": f"dst:{ends.destination}",
                 "mode": self.mode,
                 "checksum": self.checksum,
-                "guard": guard,
+                "guard": {**guard, "source": source},
+                "renames": self.renames,
+                "case": self.case,
             }
             for ends in self.pairs
         ]
@@ -112,4 +139,18 @@ def policy(chance: random.Random) -> Policy:
         saved=chance.random() < 0.3,
         twins=chance.random() < 0.1,
         deadly=chance.choice((0.0, 0.5, 0.9)),
+        renames=chance.choice(("detect", "detect", "ignore")),
+        case=chance.choice(("rename", "refuse")) if folds else "refuse",
+        limits=_limits(chance) if chance.random() < 0.2 else {},
+        undoes=chance.random() < 0.3,
+        verifies=chance.random() < 0.4,
     )
+
+
+def _limits(chance: random.Random) -> dict[str, dict[str, Any]]:
+    share = chance.choice(("20%", "50%", "100%"))
+    return {
+        "source": {"empty": "allow", "min_files": chance.choice((0, 1, 3))},
+        "trash": {"max": share, "max_files": chance.choice((0, 1, 2, 1000)), "always": chance.choice((0, 2))},
+        "overwrite": {"max": share, "always": chance.choice((0, 2))},
+    }

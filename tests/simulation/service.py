@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from runner.backends.memory import Memory
-from runner.model.backend import Quota, Trashed
+from runner.model.backend import Identity, Quota, Trashed
 from runner.model.checksum import Checksum
 from runner.model.content import Content
 from runner.model.errors import Changed, Exists, NotFound, Stale, Throttled, Truncated, Unavailable, Unclear
@@ -42,7 +42,8 @@ class Service:
     async def list(self, folder: str) -> AsyncIterator[Sequence[Node]]:
         """In pages and in any order; what one says may be late, cut off, or said twice."""
         act = self._act
-        fault = await self._begin("list", folder)
+        first = act.walks(self._side, folder)
+        fault = await self._begin("list", folder, first=first)
         nodes = [node async for page in self.inner.list(folder) for node in page]
         before = self._before.get(folder)
         self._before[folder] = list(nodes)
@@ -51,7 +52,7 @@ class Service:
         act.chance.shuffle(nodes)
         if fault == "twice" and nodes:
             nodes.append(nodes[0])
-            act.gap(self._side, folder)
+            act.gap(self._side, folder, first=first)
         if fault == "half":
             nodes = nodes[: len(nodes) // 2]
         at = act.chance.randint(0, len(nodes))
@@ -67,7 +68,7 @@ class Service:
 
         async def look() -> Node:
             node = await self.inner.stat(path)
-            self._act.looked(self._side, path)
+            self._act.looked(self._side, path, node)
             return node
 
         return await self._call("stat", path, look)
@@ -160,22 +161,33 @@ class Service:
         return await self._call("trash", path, lambda: self.inner.trash(path, expect=expect), writes=True)
 
     async def trashed(self, folder: str = "") -> AsyncIterator[Sequence[Trashed]]:
-        """No run asks this."""
+        """What is in the trash."""
+        await self._begin("trashed", folder)
         async for page in self.inner.trashed(folder):
             yield page
 
+    async def kept(self, ref: str) -> Trashed:
+        """Look into the trash."""
+        return await self._call("kept", ref, lambda: self.inner.kept(ref))
+
     async def restore(self, ref: str, to: str | None = None) -> str:
-        """No run asks this."""
-        return await self.inner.restore(ref, to)
+        """Bring back."""
+        entry = self.inner.tree.trashed.get(ref)
+        path = to or (entry.path if entry is not None else ref)
+        return await self._call("restore", path, lambda: self.inner.restore(ref, to), writes=True)
 
     async def quota(self) -> Quota:
         """Ask."""
         return await self.inner.quota()
 
-    async def _begin(self, verb: str, path: str) -> str:
+    async def identity(self, folder: str) -> Identity:
+        """Which folder it is."""
+        return await self._call("identity", folder, lambda: self.inner.identity(folder))
+
+    async def _begin(self, verb: str, path: str, *, first: bool = False) -> str:
         """The request is on its way; return what will go wrong with it, "" for nothing."""
         await self._act.pause()
-        fault = self._act.fault(self._side, verb, path)
+        fault = self._act.fault(self._side, verb, path, first=first)
         if fault == "before":
             raise Unavailable("no connection", path=path)
         if fault == "throttled":
@@ -215,5 +227,5 @@ class Service:
         """The moment itself: nothing else runs between the look before it and the look after it."""
         note = self._act.about_to(self._side, verb, path)
         result = await act()
-        self._act.has_done(self._side, verb, path, note)
+        self._act.has_done(self._side, verb, path, note, result)
         return result

@@ -73,3 +73,32 @@ def test_one_that_is_stored_well_the_second_time_is_done(world: World, before: d
     assert ended.code == 0
     assert world.files("dst") == {"a": b"sent!"}
     assert {change.proof for change in ended.changes if change.task == "upload"} == {"md5"}
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("verify", ["server", "readback"])
+def test_N11_what_somebody_else_wrote_meanwhile_is_never_taken_for_what_was_stored_wrong(
+    world: World, verify: str
+) -> None:
+    """Seed 381 of the simulation: between an upload and its reading back another host replaces the file."""
+    world.fields["dst"] = SILENT
+    world.write("src", {"a": "sent!"})
+
+    def wrap(remote: str, inner: Backend) -> Backend:
+        if remote != "dst":
+            return inner
+        whole = inner.put
+
+        async def put(path: str, content: Content, *, expect: str | None) -> Node:
+            node = await whole(path, content, expect=expect)
+            await whole(path, Content.of(b"their", mtime_ns=7), expect=node.generation)
+            return node
+
+        vars(inner)["put"] = put
+        return inner
+
+    world.wrap = wrap
+    ended = world.run(world.pair("copy", checksum={"compare": "time", "verify": verify}))
+
+    assert ended.code != 0
+    assert world.files("dst") == {"a": b"their"}
