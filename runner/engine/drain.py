@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 
 from runner.engine.interrupt import Stop
-from runner.model.errors import AcdrunError, Exists, Locked, LoginNeeded, NoSpace, Stale, Unsynced
+from runner.model.errors import AcdrunError, Exists, Locked, LoginNeeded, NoSpace, Stale, Throttled, Unsynced
 from runner.model.events import Finished, Listener, Problem
 from runner.model.operation import Operation, Outcome, State
 from runner.model.path import show
@@ -142,16 +142,18 @@ class Drain:
             self._ended.append((op, outcome))
 
     def _failed(self, op: Operation, error: AcdrunError) -> None:
-        again = error.retry and op.tries + 1 < self._retries.policy.attempts
+        # A storm that outlasted the budget would make each operation that is left wait through its pauses.
+        hopeless = isinstance(error, _HOPELESS) or (isinstance(error, Throttled) and self._retries.used_up)
+        again = error.retry and not hopeless and op.tries + 1 < self._retries.policy.attempts
         self._last = error
         state = State.STALE if isinstance(error, Exists | Stale) else State.FAILED
-        outcome = Outcome(state, note=error.message, kind=error.kind, exit=int(error.exit))
+        # Of what ends a stage, what to do about it stands with it: the rest of the stage waits for just that.
+        said = f"{error.message}; {error.hint}" if hopeless and error.hint else error.message
+        outcome = Outcome(state, note=said, kind=error.kind, exit=int(error.exit))
         (self._again if again else self._ended).append((op, outcome))
-        if isinstance(error, _HOPELESS):
+        if hopeless:
             self.hopeless = error
-        self._tell(
-            Problem(self._stage.pair, self._task.name, show(op.path), error.kind, error.message, again)
-        )
+        self._tell(Problem(self._stage.pair, self._task.name, show(op.path), error.kind, said, again))
 
     async def _flush(self) -> None:
         ended, self._ended = self._ended, []

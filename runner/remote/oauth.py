@@ -129,7 +129,10 @@ class OAuth:
 
     def _login(self, why: str) -> LoginNeeded:
         name = self._wire.remote
-        return LoginNeeded(why, remote=name, hint=f"acdrun login {name}")
+        hint = f"acdrun login {name}"
+        if self._seed is not None:
+            hint = f"renew the token that its configuration names, or take `token` out of its `auth` and then {hint}"
+        return LoginNeeded(why, remote=name, hint=hint)
 
 
 def granted(body: bytes, now: float, old: Token | None = None, remote: str = "") -> Token:

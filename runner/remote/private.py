@@ -2,10 +2,15 @@
 
 import contextlib
 import os
+import re
 import secrets as chance
+import time
 from pathlib import Path
 
 from runner.model.errors import Denied
+
+_NOBODYS_S = 60.0
+"""A file on its way that is older than this was left by a process that died: writing one takes no second."""
 
 
 def write_private(path: Path, text: str) -> None:
@@ -36,6 +41,16 @@ def write_whole(path: Path, text: str) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def sweep(path: Path) -> None:
+    """Remove what processes that died on the way to `path` left beside it: it holds what `path` would."""
+    left = re.compile(re.escape(f".{path.name}.") + r"[0-9a-f]{16}\.partial")
+    for entry in os.scandir(path.parent):
+        if left.fullmatch(entry.name):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - entry.stat(follow_symlinks=False).st_mtime > _NOBODYS_S:
+                    os.unlink(entry.path)
 
 
 def private_folder(folder: Path) -> None:

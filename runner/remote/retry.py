@@ -24,6 +24,7 @@ class Retry:
 
     The budget counts seconds in which somebody waited: the waits of many workers that overlap count once,
     so that a pause of the whole remote costs its length and not that times the number of workers.
+    used_up: a wait was refused for want of budget.
     clock: seconds, monotonic. chance: a random number between its two arguments.
     """
 
@@ -37,6 +38,7 @@ class Retry:
     ) -> None:
         self.policy = policy
         self.spent_s = 0.0
+        self.used_up = False
         self._clock = clock
         self._chance = chance
         self._sleep = sleep
@@ -67,6 +69,7 @@ class Retry:
         now = self._clock()
         fresh = max(0.0, now + seconds - max(now, self._counted_until))
         if self.spent_s + fresh > self.policy.budget.total_seconds():
+            self.used_up = True
             return False
         self.spent_s += fresh
         self._counted_until = max(self._counted_until, now + seconds)
@@ -141,3 +144,9 @@ def following(retry: Retry) -> Iterator[Retry]:
 def in_force() -> Retry:
     """The retry of this task; where none was set, the default policy with a budget of its own."""
     return current.get(None) or Retry(RetryPolicy())
+
+
+def patient() -> bool:
+    """May this task still wait for a service that asks for it? Not once the budget of its retry is used up."""
+    mine = current.get(None)
+    return mine is None or not mine.used_up

@@ -7,6 +7,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 
+from runner.model.errors import Throttled
+from runner.remote.retry import LONGEST_WISH_S, patient
+
 feeding: ContextVar[bool] = ContextVar("feeding", default=False)
 """True while a request's body is drawn from its source. A request made to get that body needs no place of its
 own: its upload holds one, and uploads that waited for places which other uploads hold would wait for ever."""
@@ -56,6 +59,7 @@ class Throttle:
         """Wait until a request may be sent. Returns a ticket for `well` and `slow_down`.
 
         place: it takes one of those that `concurrency` counts, until `leave`; see `feeding` for one that does not.
+        Raises Throttled in a pause that comes after the end of the task's retry budget.
         """
         if place and (self._queue or self._busy >= self.window):
             await self._in_line()
@@ -63,6 +67,10 @@ class Throttle:
             self._busy += 1
         try:
             while (wait := self._not_before - self._clock()) > 0:
+                if not patient():
+                    raise Throttled(
+                        "the service still asks for fewer requests, and the retry budget is used up"
+                    )
                 await self._sleep(wait)
             if self._requests is not None:
                 await self._until(self._requests.reserve(self._clock(), 1))
@@ -88,7 +96,7 @@ class Throttle:
         """The service refused a request for there being too many; pause everyone. Returns seconds from now.
 
         Of many refusals of requests that were sent before a pause began only the first makes it longer.
-        after_s: what the service asks for.
+        after_s: what the service asks for; it is asked again sooner than after LONGEST_WISH_S.
         """
         now = self._clock()
         if ticket == self._storm:
@@ -97,7 +105,7 @@ class Throttle:
             self._pause_s = min(MOST_PAUSE_S, max(LEAST_PAUSE_S, self._pause_s * 2))
             self._not_before = max(self._not_before, now + self._chance(self._pause_s / 2, self._pause_s))
         if after_s is not None:
-            self._not_before = max(self._not_before, now + after_s)
+            self._not_before = max(self._not_before, now + min(after_s, LONGEST_WISH_S))
         return max(0.0, self._not_before - now)
 
     async def moved(self, count: int) -> None:

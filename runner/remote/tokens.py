@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from runner.model import path as paths
 from runner.model.errors import LoginNeeded, Unavailable
 from runner.model.secret import Secret
-from runner.remote.private import private_folder, write_private
+from runner.remote.private import private_folder, sweep, write_private
 from runner.remote.secrets import known, read_private
 
 _RFC3339 = re.compile(
@@ -96,7 +96,10 @@ class TokenStore:
 
     @contextlib.asynccontextmanager
     async def locked(self) -> AsyncIterator[None]:
-        """Hold the file against other processes. Raises Unavailable after a minute."""
+        """Hold the file against other processes, and clear away what one that died left beside it.
+
+        Raises Unavailable after a minute.
+        """
         private_folder(self.path.parent)
         lock = FileLock(self.path.with_name(f".{self.path.name}.lock"), mode=0o600)
         loop = asyncio.get_running_loop()
@@ -110,6 +113,7 @@ class TokenStore:
                     raise Unavailable("another process holds the token file", remote=self.remote) from None
             await asyncio.sleep(0.05)
         try:
+            sweep(self.path)
             yield
         finally:
             lock.release()

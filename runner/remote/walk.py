@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from runner.model import path as paths
-from runner.model.errors import AcdrunError, Blocked, LoginNeeded, NotFound, Unreadable
+from runner.model.errors import AcdrunError, Blocked, LoginNeeded, NotFound, Throttled, Unreadable
 from runner.model.node import Folder, Gap, Node
+from runner.remote import retry
 from runner.remote.close import closing
 
 Admits = Callable[[str, Node], bool]
@@ -32,7 +33,8 @@ async def walk(list_: List, admits: Admits, ahead: int, *, folded: bool = False)
     folded: folders come in folded path order, so that one meets its like of another spelling; nodes do not.
     A folder that cannot be listed is yielded empty with a gap, and the walk goes on. A gap too is a name that
     no path can hold, and one that stands twice in a folder: nobody could say which of the two a path means.
-    Raises NotFound for the root, LoginNeeded, and what is no AcdrunError.
+    Raises NotFound for the root, LoginNeeded, a Throttled once the retry budget is used up, and what is no
+    AcdrunError.
     """
     window = _Window(list_, admits, ahead, paths.folded_order if folded else None)
     try:
@@ -121,7 +123,7 @@ class _Window:
 
 
 async def look(list_: List, admits: Admits, folder: str) -> Folder:
-    """One folder as a walk yields it: sorted, filtered, its gaps named. Raises NotFound for the root, LoginNeeded."""
+    """One folder as a walk yields it: sorted, filtered, its gaps named. Raises what `walk` raises."""
     nodes: list[Node] = []
     try:
         async with closing(list_(folder)) as pages:
@@ -136,6 +138,8 @@ async def look(list_: List, admits: Admits, folder: str) -> Folder:
         gone.__cause__ = error
         return Folder(folder, (), (Gap(folder, gone),))
     except AcdrunError as error:
+        if isinstance(error, Throttled) and not retry.patient():
+            raise
         return Folder(folder, (), (Gap(folder, error),))
     return _sorted(folder, nodes, admits)
 

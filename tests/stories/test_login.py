@@ -143,7 +143,8 @@ def test_access_denied_in_the_browser_is_exit_6(service: Service) -> None:
     assert not service.token_file.exists()
 
 
-def test_a6_a_wrong_state_asks_for_no_token_and_stores_none(service: Service) -> None:
+@pytest.mark.torture
+def test_A6_a_wrong_state_asks_for_no_token_and_stores_none(service: Service) -> None:
     port = free_port()
     process = service.machine.start(
         "login", "cloud", "--no-browser", "--port", str(port), CLIENT_SECRET=SECRET
@@ -192,6 +193,7 @@ def test_a_token_made_elsewhere_is_pasted_on_a_machine_without_a_browser(
     assert not (other.state / "tokens").exists()
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -202,7 +204,7 @@ def test_a_token_made_elsewhere_is_pasted_on_a_machine_without_a_browser(
         ),
     ],
 )
-def test_a5_a_token_file_that_others_could_read_or_replace_is_refused(
+def test_A5_a_token_file_that_others_could_read_or_replace_is_refused(
     service: Service, spoil: Callable[[Path], object]
 ) -> None:
     service.login()
@@ -216,7 +218,8 @@ def test_a5_a_token_file_that_others_could_read_or_replace_is_refused(
     assert "refused:" in listed.out
 
 
-def test_a4_two_processes_that_need_a_new_token_at_once_ask_for_one(service: Service) -> None:
+@pytest.mark.torture
+def test_A4_two_processes_that_need_a_new_token_at_once_ask_for_one(service: Service) -> None:
     service.login()
     service.age()
     before = service.token_requests()
@@ -327,8 +330,9 @@ CALLS = [
 ]
 
 
+@pytest.mark.torture
 @pytest.mark.slow
-def test_a7_no_secret_is_in_any_output_log_plan_journal_or_argument(service: Service) -> None:
+def test_A7_no_secret_is_in_any_output_log_plan_journal_or_argument(service: Service) -> None:
     service.machine.write({"a.jpg": "a", "b/c.jpg": "c"})
     service.machine.nightly(JOB)
     secret_file = service.machine.home / "secret"

@@ -131,6 +131,10 @@ class Acd:
             if free is not None and free < content.size:
                 raise NoSpace(f"the account has {free} bytes left, and {content.size} are needed") from error
             raise
+        except Exists as error:
+            if isinstance(error.__cause__, Conflict) and error.__cause__.node_id:
+                self._tree.named(full, error.__cause__.node_id)
+            raise
         self._tree.wrote(full, node)
         return node.node()._replace(replaced=id_of(expect) if expect else "")
 

@@ -90,6 +90,11 @@ class Tree:
             _trim(self._files, _MOST_FILES)
             self._files[path] = node.id
 
+    def named(self, path: str, node_id: str) -> None:
+        """The service refused a name and said who has it: the index may not show that node for a while."""
+        _trim(self._files, _MOST_FILES)
+        self._files[path] = check_id(node_id)
+
     def forget(self, path: str) -> None:
         """What is at the path and below is not known any more. The root stays."""
         self._files.pop(path, None)

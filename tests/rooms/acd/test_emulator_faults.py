@@ -28,9 +28,14 @@ from runner.remote.retry import Retry
 from runner.remote.tokens import TokenStore
 from tests.rooms.acd.conftest import LISTINGS, POLICY, UPLOADS, Drive, names, of, text
 
+BIG = bytes(range(256)) * 4096
 
+
+@pytest.mark.torture
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
-def test_an_upload_that_worked_but_was_answered_badly_is_adopted(do: Callable[..., Any], status: int) -> None:
+def test_N4_an_upload_that_worked_but_was_answered_badly_is_adopted(
+    do: Callable[..., Any], status: int
+) -> None:
     async def work(drive: Drive) -> tuple[list[str], int]:
         await drive.backend.put("x", of(b"hello"), expect=None)
         return await names(drive.backend), drive.verbs().count("POST cdproxy/nodes")
@@ -39,7 +44,8 @@ def test_an_upload_that_worked_but_was_answered_badly_is_adopted(do: Callable[..
     assert do(work, fault) == (["x"], 1)
 
 
-def test_an_upload_that_failed_outright_is_sent_again_by_the_next_attempt(do: Callable[..., Any]) -> None:
+@pytest.mark.torture
+def test_N4_an_upload_that_failed_outright_is_sent_again_by_the_next_attempt(do: Callable[..., Any]) -> None:
     async def work(drive: Drive) -> list[str]:
         with pytest.raises(Unavailable):
             await drive.backend.put("x", of(b"hello"), expect=None)
@@ -49,8 +55,8 @@ def test_an_upload_that_failed_outright_is_sent_again_by_the_next_attempt(do: Ca
     assert do(work, {"match": UPLOADS, "do": "status", "status": 500, "times": 1}, settle_s=0.1) == ["x"]
 
 
-@pytest.mark.torture("N13")
-def test_what_the_index_does_not_show_yet_is_found_all_the_same(do: Callable[..., Any]) -> None:
+@pytest.mark.torture
+def test_N13_what_the_index_does_not_show_yet_is_found_all_the_same(do: Callable[..., Any]) -> None:
     async def work(drive: Drive) -> tuple[list[str], int]:
         node = await drive.backend.put("x", of(b"one"), expect=None)
         lagging = await names(drive.backend)
@@ -61,7 +67,8 @@ def test_what_the_index_does_not_show_yet_is_found_all_the_same(do: Callable[...
     assert do(work, {"match": UPLOADS, "do": "late", "seconds": 5, "times": 1}) == ([], 0)
 
 
-def test_a_wrong_digest_leaves_nothing_under_the_name(do: Callable[..., Any]) -> None:
+@pytest.mark.torture
+def test_N9_a_wrong_digest_leaves_nothing_under_the_name(do: Callable[..., Any]) -> None:
     async def work(drive: Drive) -> list[str]:
         with pytest.raises(Damaged):
             await drive.backend.put("x", of(b"hello"), expect=None)
@@ -79,8 +86,25 @@ def test_a_cut_connection_is_tried_again_or_looked_after(do: Callable[..., Any])
     assert do(work, cut) == (["x"], 5)
 
 
-@pytest.mark.torture("N6")
-def test_a_cut_download_is_truncated_never_short(do: Callable[..., Any]) -> None:
+@pytest.mark.torture
+@pytest.mark.parametrize("fraction", [0.01, 0.5, 0.999999])
+def test_N2_an_upload_that_is_cut_in_mid_body_shows_nothing_and_is_sent_again(
+    do: Callable[..., Any], fraction: float
+) -> None:
+    async def work(drive: Drive) -> tuple[list[str], bytes]:
+        try:
+            await drive.backend.put("x", of(BIG), expect=None)
+        except Unavailable:  # all of it was in the sockets' buffers: nobody knows, so it was looked for first
+            assert await names(drive.backend) == []
+            await drive.backend.put("x", of(BIG), expect=None)
+        return await names(drive.backend), await text(drive.backend, "x")
+
+    cut = {"match": UPLOADS, "do": "cut", "fraction": fraction, "times": 1}
+    assert do(work, cut, settle_s=0.1) == (["x"], BIG)
+
+
+@pytest.mark.torture
+def test_N6_a_cut_download_is_truncated_never_short(do: Callable[..., Any]) -> None:
     async def work(drive: Drive) -> None:
         await drive.backend.put("x", of(b"hello" * 100_000), expect=None)
         with pytest.raises((Truncated, Unavailable)):
@@ -92,7 +116,8 @@ def test_a_cut_download_is_truncated_never_short(do: Callable[..., Any]) -> None
     )
 
 
-def test_a_storm_of_429_is_weathered_without_a_lost_file(do: Callable[..., Any]) -> None:
+@pytest.mark.torture
+def test_N5_a_storm_of_429_is_weathered_without_a_lost_file(do: Callable[..., Any]) -> None:
     async def work(drive: Drive) -> tuple[int, bool]:
         await asyncio.gather(*[drive.backend.put(f"{n}", of(b"x"), expect=None) for n in range(60)])
         return len(await names(drive.backend)), len(drive.traces) < 60 + 40 + 5
@@ -101,7 +126,8 @@ def test_a_storm_of_429_is_weathered_without_a_lost_file(do: Callable[..., Any])
     assert do(work, storm) == (60, True)
 
 
-def test_a_listing_that_fails_in_the_middle_is_no_listing(do: Callable[..., Any]) -> None:
+@pytest.mark.torture
+def test_N12_a_listing_that_fails_in_the_middle_is_no_listing(do: Callable[..., Any]) -> None:
     async def work(drive: Drive) -> None:
         await asyncio.gather(*[drive.backend.put(f"{n:03}", of(b""), expect=None) for n in range(250)])
         with pytest.raises(Unavailable):
@@ -127,7 +153,8 @@ def test_an_expired_listing_begins_again(do: Callable[..., Any]) -> None:
     assert do(work, expired) == [f"{n:03}" for n in range(250)]
 
 
-def test_a_refused_token_is_renewed_once_for_all_workers(do: Callable[..., Any], tmp_path: Path) -> None:
+@pytest.mark.torture
+def test_A1_a_refused_token_is_renewed_once_for_all_workers(do: Callable[..., Any], tmp_path: Path) -> None:
     async def work(drive: Drive) -> tuple[int, int]:
         await asyncio.gather(*[drive.backend.put(f"{n}", of(b"x"), expect=None) for n in range(32)])
         return len(await names(drive.backend)), drive.verbs().count("POST auth/o2/token")

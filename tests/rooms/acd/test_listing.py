@@ -76,7 +76,7 @@ def test_a_shortage_that_others_caused_is_made_good_by_the_second_pass() -> None
     assert run(listed(drive(service))) == ["a", "c", "b"]
 
 
-@pytest.mark.torture("N8")
+@pytest.mark.torture
 @pytest.mark.parametrize(
     "answers",
     [
@@ -96,7 +96,7 @@ def test_a_shortage_that_others_caused_is_made_good_by_the_second_pass() -> None
     ],
     ids=lambda answers: str(answers)[:40],
 )
-def test_a_listing_that_makes_no_sense_is_not_an_empty_folder(answers: list[Any]) -> None:
+def test_N8_a_listing_that_makes_no_sense_is_not_an_empty_folder(answers: list[Any]) -> None:
     with pytest.raises(BadAnswer):
         run(listed(drive(pages(*answers))))
 
@@ -116,8 +116,8 @@ def test_an_empty_answer_is_believed_of_the_root_and_of_a_folder_that_still_stan
     assert service.verbs() == ["GET nodes", "GET nodes", "GET nodes/F1"]
 
 
-@pytest.mark.torture("N14")
-def test_an_empty_answer_of_a_folder_that_was_trashed_meanwhile_is_not_believed() -> None:
+@pytest.mark.torture
+def test_N14_an_empty_answer_of_a_folder_that_was_trashed_meanwhile_is_not_believed() -> None:
     service = Service(
         ("GET", r'^nodes\?parents:"R+"$', [page(FOLDER), page()]),
         ("GET", r'^nodes\?parents:"F1"$', page()),
@@ -134,8 +134,8 @@ def test_an_empty_answer_of_a_folder_that_was_trashed_meanwhile_is_not_believed(
         run(work())
 
 
-@pytest.mark.torture("N12")
-def test_a_fault_in_the_third_page_is_no_end() -> None:
+@pytest.mark.torture
+def test_N12_a_fault_in_the_third_page_is_no_end() -> None:
     service = pages(
         page(node("N1", "a"), count=3, nextToken="t1"),
         page(node("N2", "b"), count=3, nextToken="t2"),

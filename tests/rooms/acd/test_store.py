@@ -95,8 +95,8 @@ def test_a_taken_name_is_exists_and_nothing_else_is_asked() -> None:
     assert service.verbs() == ["POST cdproxy/nodes"]
 
 
-@pytest.mark.torture("N9")
-def test_a_wrong_digest_trashes_exactly_the_node_that_was_made() -> None:
+@pytest.mark.torture
+def test_N9_a_wrong_digest_trashes_exactly_the_node_that_was_made() -> None:
     service = Service(
         ("POST", "cdproxy/nodes", node("NEW", "x", contentProperties=OTHER)),
         ("PUT", "^trash/NEW$", node("NEW", "x", status="TRASH")),
@@ -120,8 +120,8 @@ def test_a_damaged_node_that_cannot_be_trashed_is_still_damaged_and_named() -> N
     assert "NEW" in caught.value.hint
 
 
-@pytest.mark.torture("N10")
-def test_a_missing_digest_is_asked_for_and_then_read_back() -> None:
+@pytest.mark.torture
+def test_N10_a_missing_digest_is_asked_for_and_then_read_back() -> None:
     unproven = node("NEW", "x", contentProperties={"size": 5})
     service = Service(
         ("POST", "cdproxy/nodes", unproven),
@@ -136,7 +136,8 @@ def test_a_missing_digest_is_asked_for_and_then_read_back() -> None:
     assert len(service.asked) == 3
 
 
-def test_a_missing_digest_whose_content_reads_back_otherwise_is_damaged() -> None:
+@pytest.mark.torture
+def test_N10_a_missing_digest_whose_content_reads_back_otherwise_is_damaged() -> None:
     unproven = node("NEW", "x", contentProperties={"size": 5})
     service = Service(
         ("POST", "cdproxy/nodes", unproven),
@@ -159,9 +160,9 @@ LOST: dict[str, Any] = {
 }
 
 
-@pytest.mark.torture("N3")
+@pytest.mark.torture
 @pytest.mark.parametrize("lost", LOST.values(), ids=LOST.keys())
-def test_an_upload_whose_answer_was_lost_is_looked_for_and_adopted(lost: Any) -> None:
+def test_N3_an_upload_whose_answer_was_lost_is_looked_for_and_adopted(lost: Any) -> None:
     naps = Naps()
     service = Service(
         ("POST", "cdproxy/nodes", [lost]),
@@ -188,8 +189,8 @@ def test_an_upload_that_never_appears_is_unavailable_after_fifteen_seconds_and_m
     assert run(backend.put("x", HELLO, expect=None)).id == "NEW"
 
 
-@pytest.mark.torture("N16")
-def test_an_upload_that_appears_after_we_gave_up_is_adopted_by_the_next_attempt() -> None:
+@pytest.mark.torture
+def test_N16_an_upload_that_appears_after_we_gave_up_is_adopted_by_the_next_attempt() -> None:
     service = Service(
         ("POST", "cdproxy/nodes", [httpx.ReadError(""), taken("N1")]),
         ("GET", NAMED, page()),
@@ -210,7 +211,8 @@ def test_a_conflict_without_a_lost_answer_before_it_is_never_adopted() -> None:
         put(service)
 
 
-def test_something_else_under_the_name_is_not_taken_for_ours() -> None:
+@pytest.mark.torture
+def test_N16_something_else_under_the_name_is_not_taken_for_ours() -> None:
     foreign = node("N8", "x", contentProperties=OTHER)
     service = Service(
         ("POST", "cdproxy/nodes", [httpx.ReadError("")]),
@@ -234,8 +236,8 @@ def test_a_source_that_shrinks_leaves_nothing_and_is_not_sent_again() -> None:
     assert service.asked == []
 
 
-@pytest.mark.torture("N18")
-def test_a_full_account_is_no_space() -> None:
+@pytest.mark.torture
+def test_N18_a_full_account_is_no_space() -> None:
     service = Service(
         ("POST", "cdproxy/nodes", error(403, "over quota")),
         ("GET", "account/quota", {"quota": 100, "available": 4}),

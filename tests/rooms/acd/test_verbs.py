@@ -250,6 +250,7 @@ def test_quota_is_read_and_nonsense_is_not() -> None:
         run(drive(bad).quota())
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize(
     "answer",
     [
@@ -258,7 +259,7 @@ def test_quota_is_read_and_nonsense_is_not() -> None:
         {"metadataUrl": 7, "contentUrl": ["x"]},
     ],
 )
-def test_a_foreign_host_in_the_discovery_is_refused(answer: dict[str, Any]) -> None:
+def test_N20_a_foreign_host_in_the_discovery_is_refused(answer: dict[str, Any]) -> None:
     async def service(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json=answer)
 

@@ -129,7 +129,7 @@ def test_a_hook_that_cannot_be_started_is_told(world: World) -> None:
 
 
 @pytest.mark.torture
-def test_a7_a_hook_sees_nothing_of_our_environment_but_what_any_program_needs(
+def test_A7_a_hook_sees_nothing_of_our_environment_but_what_any_program_needs(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ACDRUN_SECRET", "canary")

@@ -111,7 +111,7 @@ def test_G2_N14_an_empty_listing_where_the_last_run_found_something_is_refused(
 
 
 @pytest.mark.torture
-def test_n14_a_destination_that_is_empty_though_the_last_run_left_something_is_told(world: World) -> None:
+def test_N14_a_destination_that_is_empty_though_the_last_run_left_something_is_told(world: World) -> None:
     world.write("src", some(12))
     world.run()
     world.remove("dst", *some(12))

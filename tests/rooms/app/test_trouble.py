@@ -117,7 +117,7 @@ def test_a_used_up_budget_ends_the_tries_and_holds_what_waits(world: World) -> N
 
 
 @pytest.mark.torture
-def test_n3_an_upload_whose_answer_was_lost_is_found_and_not_sent_again(world: World) -> None:
+def test_N3_an_upload_whose_answer_was_lost_is_found_and_not_sent_again(world: World) -> None:
     world.write("src", {"a": "1"})
     world.spoil("dst", Fault("put", 1, "after"))
 
@@ -129,7 +129,7 @@ def test_n3_an_upload_whose_answer_was_lost_is_found_and_not_sent_again(world: W
 
 
 @pytest.mark.torture
-def test_n3_a_lost_answer_to_an_overwrite_keeps_one_old_version_in_the_trash(world: World) -> None:
+def test_N3_a_lost_answer_to_an_overwrite_keeps_one_old_version_in_the_trash(world: World) -> None:
     world.write("src", {"a": "new"})
     world.write("dst", {"a": "old"})
     world.spoil("dst", Fault("put", 1, "after"))
@@ -167,7 +167,7 @@ def test_trash_whose_answer_was_lost_is_not_looked_for_twice(world: World) -> No
 @pytest.mark.parametrize(
     ("theirs", "code", "state"), [("1", 0, "done"), ("2", 3, "stale"), ("other", 3, "stale")]
 )
-def test_n16_what_somebody_else_put_there_is_adopted_when_equal_and_left_when_not(
+def test_N16_what_somebody_else_put_there_is_adopted_when_equal_and_left_when_not(
     world: World, theirs: str, code: int, state: str
 ) -> None:
     world.write("src", {"a": "1"})
@@ -211,7 +211,7 @@ def test_s5_a_source_file_that_vanishes_before_it_is_read_is_told_and_holds_the_
 
 
 @pytest.mark.torture
-def test_n18_no_space_stops_further_uploads_and_holds_the_trash(world: World) -> None:
+def test_N18_no_space_stops_further_uploads_and_holds_the_trash(world: World) -> None:
     world.write("src", {f"f{number:03}": "x" for number in range(60)})
     world.write("dst", LOST)
     world.spoil("dst", Fault("put", 5, error=NoSpace("full")))
@@ -251,7 +251,7 @@ def test_a_login_that_is_needed_to_list_is_told(world: World) -> None:
 
 
 @pytest.mark.torture
-def test_n9_an_upload_that_is_never_stored_as_sent_is_damage(world: World) -> None:
+def test_N9_an_upload_that_is_never_stored_as_sent_is_damage(world: World) -> None:
     world.write("src", {"a": "1", "fine": "2"})
     world.write("dst", LOST)
     world.spoil("dst", Fault("put", 0, path="a", error=Damaged("stored other bytes")))
@@ -263,7 +263,7 @@ def test_n9_an_upload_that_is_never_stored_as_sent_is_damage(world: World) -> No
 
 
 @pytest.mark.torture
-def test_n11_bytes_that_stand_there_wrong_after_an_upload_are_damage_and_no_drift(world: World) -> None:
+def test_N11_bytes_that_stand_there_wrong_after_an_upload_are_damage_and_no_drift(world: World) -> None:
     world.write("src", {"a": "1"})
     world.write("dst", LOST)
     world.spoil("dst", Fault("put", 0, "wrong digest", path="a"), Fault("stat", 0, "wrong digest", path="a"))

@@ -75,6 +75,7 @@ def test_every_log_in_has_a_state_of_its_own() -> None:
     assert first.asked["state"] != second.asked["state"]
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize(
     "brings",
     [
@@ -83,7 +84,7 @@ def test_every_log_in_has_a_state_of_its_own() -> None:
         pytest.param({"error": "access_denied"}, id="error"),
     ],
 )
-def test_a6_a_refused_answer_asks_for_no_token(brings: dict[str, str]) -> None:
+def test_A6_a_refused_answer_asks_for_no_token(brings: dict[str, str]) -> None:
     endpoint = Endpoint()
 
     with pytest.raises(Denied):
@@ -92,7 +93,8 @@ def test_a6_a_refused_answer_asks_for_no_token(brings: dict[str, str]) -> None:
     assert endpoint.requests == []
 
 
-def test_the_token_endpoint_leads_nowhere_else() -> None:
+@pytest.mark.torture
+def test_N20_the_token_endpoint_leads_nowhere_else() -> None:
     endpoint = Endpoint(status=307, headers={"Location": "http://127.0.0.1:2/steal"})
 
     with pytest.raises(BadAnswer, match="not followed"):
@@ -148,7 +150,8 @@ def test_nobody_is_sent_to_an_address_without_encryption(field: str, url: str) -
     assert person.asked == {}
 
 
-def test_a7_no_message_shows_code_state_or_token() -> None:
+@pytest.mark.torture
+def test_A7_no_message_shows_code_state_or_token() -> None:
     person = Person(allows)
 
     token = log(person, Endpoint())

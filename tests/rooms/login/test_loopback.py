@@ -58,6 +58,7 @@ def test_the_answer_page_holds_no_secret_and_sends_no_referrer() -> None:
     run(test)
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize(
     ("status", "request_of"),
     [
@@ -82,7 +83,7 @@ def test_the_answer_page_holds_no_secret_and_sends_no_referrer() -> None:
         pytest.param(400, lambda host: b"\x16\x03\x01 tls \r\n\r\n", id="no-http"),
     ],
 )
-def test_a6_a_request_of_the_wrong_form_is_refused_and_the_wait_goes_on(
+def test_A6_a_request_of_the_wrong_form_is_refused_and_the_wait_goes_on(
     status: int, request_of: Callable[[str], bytes]
 ) -> None:
     async def test(listener: Listener, port: int, host: str) -> None:
@@ -96,8 +97,9 @@ def test_a6_a_request_of_the_wrong_form_is_refused_and_the_wait_goes_on(
     run(test)
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize("query", ["code=x&state=wrong", "code=x", "code=x&state=", f"state={STATE}&code="])
-def test_a6_a_wrong_state_ends_the_wait(query: str) -> None:
+def test_A6_a_wrong_state_ends_the_wait(query: str) -> None:
     async def test(listener: Listener, port: int, host: str) -> None:
         page = await send(port, get(f"/?{query}", host))
 
@@ -109,7 +111,8 @@ def test_a6_a_wrong_state_ends_the_wait(query: str) -> None:
     run(test)
 
 
-def test_a6_a_second_callback_finds_nobody() -> None:
+@pytest.mark.torture
+def test_A6_a_second_callback_finds_nobody() -> None:
     async def test(listener: Listener, port: int, host: str) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)  # was there before the first one
         await send(port, get(RIGHT, host))
@@ -125,7 +128,8 @@ def test_a6_a_second_callback_finds_nobody() -> None:
     run(test)
 
 
-def test_a6_nothing_but_this_machine_can_call() -> None:
+@pytest.mark.torture
+def test_A6_nothing_but_this_machine_can_call() -> None:
     async def test(listener: Listener, port: int, host: str) -> None:
         others = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
 
@@ -140,6 +144,7 @@ def test_a6_nothing_but_this_machine_can_call() -> None:
     run(test)
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize(
     ("query", "kind", "words"),
     [
@@ -151,7 +156,7 @@ def test_a6_nothing_but_this_machine_can_call() -> None:
         ("error=access_denied&state=wrong", Denied, "wrong `state`"),
     ],
 )
-def test_a6_an_error_callback_ends_the_wait_in_its_own_words(
+def test_A6_an_error_callback_ends_the_wait_in_its_own_words(
     query: str, kind: type[Exception], words: str
 ) -> None:
     async def test(listener: Listener, port: int, host: str) -> None:

@@ -90,3 +90,20 @@ def test_a_file_reference_starts_at_the_manifests_folder() -> None:
     canonical = load(_auth("{token: {file: token.json}}")).canonical()
 
     assert '"file":"/' in canonical
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize(
+    "word", ["verify", "insecure", "tls_verify", "no_check_certificate", "follow_redirects"]
+)
+def test_N21_no_field_of_a_remote_turns_the_checking_of_certificates_off(word: str) -> None:
+    text = f"""\
+version: 1
+name: n
+remotes:
+  cloud: {{type: acd, {word}: false}}
+jobs:
+  j: {{pairs: [{{source: /a, destination: "cloud:b", mode: copy}}]}}
+"""
+
+    assert [problem.code for problem in problems(text)] == ["unknown-key"]

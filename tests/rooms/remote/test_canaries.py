@@ -73,10 +73,10 @@ def everything_said_by(error: BaseException) -> str:
     return said
 
 
-@pytest.mark.torture("A8")
+@pytest.mark.torture
 @pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES.keys())
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_no_canary_leaves_the_wire(
+def test_A8_no_canary_leaves_the_wire(
     service: Callable[[httpx.Request], httpx.Response], method: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     known(Secret(CANARY))

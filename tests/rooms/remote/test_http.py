@@ -56,7 +56,8 @@ def test_an_address_is_shown_without_its_query_and_user() -> None:
     assert show_url("https://user:canary@s3.example/a/b?X-Amz-Signature=canary#x") == "https://s3.example/a/b"
 
 
-def test_the_wait_asked_for_is_a_number_or_a_date() -> None:
+@pytest.mark.torture
+def test_N4_the_wait_asked_for_is_a_number_or_a_date() -> None:
     now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     later = format_datetime(datetime(2026, 1, 2, 3, 5, 5, tzinfo=UTC), usegmt=True)
 

@@ -110,8 +110,8 @@ def test_a_replaced_refresh_token_replaces_the_old_one(tmp_path: Path) -> None:
     assert kept.refresh == Secret("Atzr|next")
 
 
-@pytest.mark.torture("A3")
-def test_a_token_that_cannot_be_kept_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.torture
+def test_A3_a_token_that_cannot_be_kept_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = TokenStore(tmp_path, "cloud")
     store.save(token(0))
     mine = authoriser(Endpoint(), store)
@@ -168,8 +168,8 @@ def test_a_seed_is_used_until_it_is_renewed_and_then_only_by_its_own_offspring(t
     assert asyncio.run(authoriser(again, store, second).bearer()) == "Bearer Atza|old"
 
 
-@pytest.mark.torture("A2")
-def test_a_dead_refresh_token_needs_a_person(tmp_path: Path) -> None:
+@pytest.mark.torture
+def test_A2_a_dead_refresh_token_needs_a_person(tmp_path: Path) -> None:
     store = TokenStore(tmp_path, "cloud")
     store.save(token(0))
 
@@ -235,8 +235,8 @@ def test_a_lock_that_is_held_by_another_is_waited_for(tmp_path: Path) -> None:
     assert order == ["held", "released", "renewed"]
 
 
-@pytest.mark.torture("A4")
-def test_two_processes_renew_once_and_both_have_the_token(tmp_path: Path) -> None:
+@pytest.mark.torture
+def test_A4_two_processes_renew_once_and_both_have_the_token(tmp_path: Path) -> None:
     TokenStore(tmp_path, "cloud").save(Token(Secret("Atza|old"), Secret("Atzr|canary"), "bearer", 1.0))
     issued = []
 

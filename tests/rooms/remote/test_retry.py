@@ -77,7 +77,8 @@ def test_waits_grow_and_stay_within_the_policys_own() -> None:
     assert patient.wait_s(Unavailable("x"), 1) <= 2
 
 
-def test_the_services_own_wish_wins_and_is_capped() -> None:
+@pytest.mark.torture
+def test_N4_the_services_own_wish_wins_and_is_capped() -> None:
     patient = Retry(POLICY)
 
     assert patient.wait_s(Unavailable("x", after_s=40), 1) == 40

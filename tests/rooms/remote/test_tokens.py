@@ -91,9 +91,9 @@ def test_where_nothing_was_saved_there_is_no_token(tmp_path: Path) -> None:
     assert TokenStore(tmp_path / "state", "cloud").load() is None
 
 
-@pytest.mark.torture("A5")
+@pytest.mark.torture
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o660])
-def test_a_token_file_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> None:
+def test_A5_a_token_file_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> None:
     store = TokenStore(tmp_path, "cloud")
     store.save(Token.parse(RCLONE, "the seed"))
     store.path.chmod(mode)
@@ -102,7 +102,8 @@ def test_a_token_file_that_others_may_read_is_refused(tmp_path: Path, mode: int)
         store.load()
 
 
-def test_a_linked_token_file_and_one_of_another_user_are_refused(
+@pytest.mark.torture
+def test_A5_a_linked_token_file_and_one_of_another_user_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = TokenStore(tmp_path, "cloud")
@@ -120,7 +121,8 @@ def test_a_linked_token_file_and_one_of_another_user_are_refused(
         store.load()
 
 
-def test_a_token_directory_that_others_may_enter_is_refused(tmp_path: Path) -> None:
+@pytest.mark.torture
+def test_A5_a_token_directory_that_others_may_enter_is_refused(tmp_path: Path) -> None:
     store = TokenStore(tmp_path, "cloud")
     store.save(Token.parse(RCLONE, "the seed"))
     store.path.parent.chmod(0o755)
@@ -131,7 +133,8 @@ def test_a_token_directory_that_others_may_enter_is_refused(tmp_path: Path) -> N
         store.save(Token.parse(RCLONE, "the seed"))
 
 
-def test_a_save_that_fails_leaves_the_old_token_and_no_litter(
+@pytest.mark.torture
+def test_A3_a_save_that_fails_leaves_the_old_token_and_no_litter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = TokenStore(tmp_path, "cloud")

@@ -85,9 +85,9 @@ def test_a_streamed_body_has_a_length_and_is_opened_anew_for_every_try() -> None
     assert {request.headers["content-length"] for request in service.asked} == {"5"}
 
 
-@pytest.mark.torture("N4")
+@pytest.mark.torture
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_a_passing_fault_is_tried_again_as_the_policy_says(status: int) -> None:
+def test_N4_a_passing_fault_is_tried_again_as_the_policy_says(status: int) -> None:
     service = Answers(said(status))
 
     with retry.following(Retry(QUICK)), pytest.raises(Unavailable):
@@ -106,8 +106,9 @@ def test_a_definite_answer_is_final() -> None:
     assert len(service.asked) == 1
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize("failure", [said(500), said(504, b""), httpx.ReadTimeout(""), httpx.ReadError("")])
-def test_a_write_sent_in_full_is_unclear_and_never_repeated_by_the_wire(
+def test_N4_a_write_sent_in_full_is_unclear_and_never_repeated_by_the_wire(
     failure: httpx.Response | Exception,
 ) -> None:
     service = Answers(failure)
@@ -156,8 +157,8 @@ def test_the_sources_own_failure_passes_by_unrepeated() -> None:
     assert len(opened) == 1
 
 
-@pytest.mark.torture("A1")
-def test_a_refused_token_is_renewed_and_the_call_repeated_once() -> None:
+@pytest.mark.torture
+def test_A1_a_refused_token_is_renewed_and_the_call_repeated_once() -> None:
     service, tokens = Answers(said(401, b""), said(200)), Tokens()
 
     asyncio.run(wire(service, authoriser=tokens).call(Request("POST", URL, body=b"x", repeatable=False)))
@@ -187,9 +188,9 @@ def test_a_signed_address_is_asked_without_the_token() -> None:
     assert "authorization" not in service.asked[0].headers
 
 
-@pytest.mark.torture("N20")
+@pytest.mark.torture
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_refused_and_its_query_not_shown(status: int) -> None:
+def test_N20_a_redirect_is_refused_and_its_query_not_shown(status: int) -> None:
     service = Answers(said(status, location="https://s3.example/x?X-Amz-Signature=canary"))
 
     with pytest.raises(BadAnswer, match=r"s3\.example/x") as caught:
@@ -207,15 +208,16 @@ def test_dot_segments_are_sent_as_they_are() -> None:
     assert service.asked[0].extensions["target"] == b"/a/../b/./c?d=/../e"
 
 
-@pytest.mark.torture("N23")
-def test_an_answer_larger_than_allowed_is_refused() -> None:
+@pytest.mark.torture
+def test_N23_an_answer_larger_than_allowed_is_refused() -> None:
     service = Answers(said(200, b"x" * 1001))
 
     with pytest.raises(BadAnswer, match="more than 1000 bytes"):
         asyncio.run(wire(service).call(Request("GET", URL), most=1000))
 
 
-def test_an_encoded_answer_is_refused() -> None:
+@pytest.mark.torture
+def test_N23_an_encoded_answer_is_refused() -> None:
     async def bomb(_: httpx.Request) -> httpx.Response:
         headers = {"content-encoding": "gzip", "content-length": "3"}
         return httpx.Response(200, headers=headers, stream=httpx.ByteStream(b"abc"))
@@ -237,8 +239,8 @@ def test_every_try_is_traced_without_its_query() -> None:
     ]
 
 
-@pytest.mark.torture("N5")
-def test_a_storm_of_429_slows_all_down_together_and_costs_nobody_a_try() -> None:
+@pytest.mark.torture
+def test_N5_a_storm_of_429_slows_all_down_together_and_costs_nobody_a_try() -> None:
     clock = Clock()
     throttle = Throttle(concurrency=16, clock=clock, sleep=clock.sleep)
     asked = []

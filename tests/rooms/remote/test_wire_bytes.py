@@ -66,10 +66,10 @@ CUT = {
 }
 
 
-@pytest.mark.torture("N7")
+@pytest.mark.torture
 @pytest.mark.parametrize("script", CUT.values(), ids=CUT.keys())
 @pytest.mark.parametrize("work", [ask, download])
-def test_an_answer_that_is_not_whole_is_truncated(
+def test_N7_an_answer_that_is_not_whole_is_truncated(
     script: Script, work: Callable[[Wire, Stage], Coroutine[Any, Any, bytes]]
 ) -> None:
     with pytest.raises(Truncated):
@@ -85,7 +85,8 @@ def test_an_answer_that_is_whole_is_whole(
     assert run(work, whole) == b"abc"
 
 
-def test_a_truncated_answer_is_asked_for_again() -> None:
+@pytest.mark.torture
+def test_N6_a_truncated_answer_is_asked_for_again() -> None:
     whole = says(HEAD + b"Content-Length: 2\r\n\r\nok")
 
     assert run(ask, CUT["length, closed early"], CUT["chunks, no last one"], whole, policy=THRICE) == b"ok"
@@ -113,15 +114,16 @@ def test_no_proper_answer_is_unavailable_and_soon(script: Script) -> None:
     assert time.monotonic() - begun < 3
 
 
-@pytest.mark.torture("N19")
-def test_a_body_that_only_trickles_is_given_up() -> None:
+@pytest.mark.torture
+def test_N19_a_body_that_only_trickles_is_given_up() -> None:
     parts = [b"x"] * 100
 
     with pytest.raises(Truncated, match="trickles"):
         run(download, says(HEAD + b"Content-Length: 100\r\n\r\n", *parts, pause_s=0.05))
 
 
-def test_an_endless_answer_is_bounded() -> None:
+@pytest.mark.torture
+def test_N23_an_endless_answer_is_bounded() -> None:
     async def work(wire: Wire, stage: Stage) -> Any:
         return await wire.call(Request("GET", stage.url), most=100_000)
 
@@ -131,8 +133,8 @@ def test_an_endless_answer_is_bounded() -> None:
         run(work, flood)
 
 
-@pytest.mark.torture("N1")
-def test_nobody_there_is_unavailable_after_all_tries() -> None:
+@pytest.mark.torture
+def test_N1_nobody_there_is_unavailable_after_all_tries() -> None:
     async def work(wire: Wire, stage: Stage) -> Any:
         return await wire.call(Request("POST", "http://127.0.0.1:9/x", body=b"x", repeatable=False))
 
@@ -158,10 +160,18 @@ CREATED = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}"
 BIG = 64 << 20
 
 
-@pytest.mark.torture("N2")
-@pytest.mark.parametrize("script", [reads(BIG // 2, then="reset"), reads(1000, then="reset")])
-def test_an_upload_cut_in_mid_body_is_sent_again(script: Script) -> None:
-    assert run(upload(BIG), script, reads(BIG, CREATED), policy=THRICE) == 201
+@pytest.mark.torture
+@pytest.mark.parametrize("part", [0.01, 0.5], ids=["1%", "50%"])
+def test_N2_an_upload_cut_in_mid_body_is_sent_again(part: float) -> None:
+    cut = reads(int(BIG * part), then="reset")
+
+    assert run(upload(BIG), cut, reads(BIG, CREATED), policy=THRICE) == 201
+
+
+@pytest.mark.torture
+def test_N2_an_upload_reset_before_its_last_byte_is_never_taken_for_done() -> None:
+    with pytest.raises(Unavailable):
+        run(upload(300_000), reads(299_999, then="reset"), policy=ONCE)
 
 
 def test_an_upload_answered_before_its_end_has_that_answer() -> None:
@@ -190,8 +200,9 @@ ALL_SENT = {
 }
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize("script", ALL_SENT.values(), ids=ALL_SENT.keys())
-def test_an_upload_sent_in_full_without_a_clear_answer_is_unclear(script: Script) -> None:
+def test_N3_an_upload_sent_in_full_without_a_clear_answer_is_unclear(script: Script) -> None:
     with pytest.raises(Unclear):
         run(upload(1000), script, reads(1000, CREATED), policy=THRICE)
 
@@ -224,9 +235,9 @@ def test_connections_are_used_again() -> None:
     assert run(work, twice) == 1
 
 
-@pytest.mark.torture("N21")
+@pytest.mark.torture
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate with openssl")
-def test_a_server_whose_certificate_nobody_signed_is_refused_at_once(tmp_path: Path) -> None:
+def test_N21_a_server_whose_certificate_nobody_signed_is_refused_at_once(tmp_path: Path) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1"]
     subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
