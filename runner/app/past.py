@@ -11,7 +11,8 @@ from runner.model.events import Listener, Note
 from runner.model.exits import Exit
 from runner.model.operation import State
 from runner.state.account import Account
-from runner.state.journal import Header, Journal, header_of_file
+from runner.state.database import unfolded
+from runner.state.journal import Header, Journal, header_of_file, new_run
 from runner.state.locks import Scope
 
 CUT_OFF = (Exit.INTERRUPTED, Exit.TERMINATED, Exit.BUDGET)
@@ -31,6 +32,11 @@ def journals(state: Path) -> Iterator[tuple[Header, Path]]:
         except StateError:
             continue  # `log` says what is wrong with one that is asked for by name
         yield header, path
+
+
+def next_label(state: Path) -> str:
+    """A label for a new run, which sorts after those of all others, whatever the clock says."""
+    return new_run(after=max((path.stem for path in (state / "runs").glob("*.journal")), default=""))
 
 
 def find_run(state: Path, label: str) -> Journal:
@@ -54,8 +60,7 @@ def close_interrupted(manifest: Manifest, state: Path, tell: Listener) -> None:
     One that writes elsewhere too is left alone: its lock is not ours, so it may well be alive.
     """
     ours = set(scopes(manifest))
-    for log in runs_folder(state).glob("*.journal-wal"):  # a journal that was closed has none beside it
-        path = log.with_suffix(".journal")
+    for path in filter(unfolded, runs_folder(state).glob("*.journal")):
         with contextlib.suppress(StateError, IndexError), contextlib.closing(Journal(path)) as journal:
             header = journal.header
             undo, same = header.purpose == "undo", header.file == file_of(manifest)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from runner.app.choosing import only_pairs
 from runner.app.draining import drain, header_of, holding
 from runner.app.options import Options, Result
-from runner.app.past import CUT_OFF, close_unfinished, file_of, journals, runs_folder
+from runner.app.past import CUT_OFF, close_unfinished, file_of, journals, next_label, runs_folder
 from runner.app.places import scopes
 from runner.manifest.manifest import Manifest
 from runner.model.errors import Locked
@@ -23,7 +23,7 @@ from runner.plan.graph import PER_PAIR, PROVING
 from runner.plan.prove import Proof
 from runner.plan.repair import Repair
 from runner.state.findings import Chosen, exits_but, last_part
-from runner.state.journal import Header, Journal, new_run
+from runner.state.journal import Header, Journal
 from runner.state.locks import Scope, holder, locked
 
 
@@ -68,7 +68,7 @@ async def repair(result: Result, manifest: Manifest, options: Options, asked: As
     if not chosen:
         return None
     part = only_pairs(manifest, tuple(chosen))
-    label = new_run()
+    label = next_label(options.state)
     with holding(part, options, label):
         path = runs_folder(options.state) / f"{label}.journal"
         with contextlib.closing(Journal.create(path, header_of(label, part, "repair"))) as journal:
@@ -93,7 +93,7 @@ def _left(result: Result) -> Exit:
 async def _verify(
     manifest: Manifest, options: Options, asked: Asked, only: Mapping[str, Selection]
 ) -> Result:
-    label = new_run()
+    label = next_label(options.state)
     with _alone(manifest, options, label):
         close_unfinished(manifest, options.state, "verify")
         turn = {

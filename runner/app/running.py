@@ -6,19 +6,19 @@ from pathlib import Path
 from runner.app.applying import unapplied
 from runner.app.draining import drain, header_of, holding
 from runner.app.options import Options, Result
-from runner.app.past import close_interrupted, runs_folder
+from runner.app.past import close_interrupted, next_label, runs_folder
 from runner.app.plans import opened, trusted
 from runner.app.saving import room_for, save, sealing_key, sweep, validity
 from runner.manifest.manifest import Manifest, from_canonical
 from runner.model.errors import AcdrunError
 from runner.model.events import Note
 from runner.model.exits import Exit
-from runner.state.journal import Journal, new_run
+from runner.state.journal import Journal
 
 
 async def run(manifest: Manifest, options: Options) -> Result:
     """Bring every pair of the manifest in step, and close the journal with the exit code."""
-    label = new_run()
+    label = next_label(options.state)
     with holding(manifest, options, label):
         close_interrupted(manifest, options.state, options.tell)
         path = runs_folder(options.state) / f"{label}.journal"
@@ -32,7 +32,7 @@ async def plan(manifest: Manifest, options: Options, out: Path | None = None) ->
     out: where to save the plan; it must not exist. One that was cut off shows a part of the truth, and one that
         a guard refused could not be applied: neither is saved. Otherwise the plan is gone with its `Result`.
     """
-    label = new_run()
+    label = next_label(options.state)
     path = options.state / "plans" / f"{label}.journal"
     header, limit, key = header_of(label, manifest, "plan"), None, None
     sweep(options.state)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from runner.app.draining import drain, header_of, holding
 from runner.app.options import Options, Result
-from runner.app.past import close_interrupted, find_run, history, runs_folder
+from runner.app.past import close_interrupted, find_run, history, next_label, runs_folder
 from runner.engine.recalling import Past
 from runner.manifest.filter import RuleFilter
 from runner.manifest.manifest import Manifest, from_canonical, pair_name
@@ -17,7 +17,7 @@ from runner.model.exits import Exit
 from runner.model.pair import Pair
 from runner.model.policy import GuardPolicy, OverwriteGuard, SourceGuard, TrashGuard
 from runner.model.task import Context
-from runner.state.journal import Journal, new_run
+from runner.state.journal import Journal
 from runner.tasks import UNDO
 
 
@@ -51,7 +51,7 @@ async def undo(wanted: Undo, options: Options, *, planning: bool = False) -> Res
             pair.name: Past(journal, name, source=source, created=wanted.created and not source)
             for pair, (name, source) in zip(goal.pairs, _parts(manifest, wanted.pair), strict=True)
         }
-        label = new_run()
+        label = next_label(options.state)
         if planning:
             path = options.state / "plans" / f"{label}.journal"
             try:
@@ -83,8 +83,7 @@ def _alone(ctx: Context) -> Context:
 
 def _run(label: str, options: Options) -> Journal:
     if label == "last":
-        headers = sorted(history(options.state), key=lambda header: -header.created)
-        label = next((header.id for header in headers if header.purpose != "undo"), "")
+        label = next((header.id for header in history(options.state) if header.purpose != "undo"), "")
         if not label:
             raise NotFound("there is no run yet")
     return find_run(options.state, label)

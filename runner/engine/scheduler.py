@@ -104,7 +104,7 @@ class Scheduler:
         amount = self._account.planned(stage.id)
         self._tell(StageStarted(stage.pair, stage.task, amount.number, amount.size))
         if stage.task == "match":
-            await self._read(stage)
+            await self._until_stopped(self._read(stage))
         elif stage.task == "recall":
             await self._recall(stage)
         elif stage.task in ("guard", "hook", "accept"):

@@ -105,16 +105,19 @@ class Database:
         with self._lock, self._translated():
             self._connection.create_function(function.__name__, arguments, function, deterministic=True)
 
-    def close(self) -> None:
-        """Fold the write-ahead log into the file, so that it is one file again, and let go."""
+    def close(self, *, one_file: bool = True) -> None:
+        """Let go. one_file: fold the write-ahead log into the file, which says so: see `unfolded`."""
         with self._lock:
             try:
+                if not one_file:
+                    return
                 self._connection.execute("PRAGMA busy_timeout=0")  # who else has it open will do this in turn
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 self._connection.execute("PRAGMA journal_mode=DELETE")
             except sqlite3.Error:
                 pass  # the log stays beside the file and is read with it the next time
-            self._connection.close()
+            finally:
+                self._connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -164,6 +167,18 @@ def glance(path: Path, version: int, query: str) -> list[tuple[object, ...]]:
             return connection.execute(query).fetchall()
     except sqlite3.Error as error:
         raise StateError(f"{str(path)!r} cannot be read: {error}") from error
+
+
+def unfolded(path: Path) -> bool:
+    """Was the file left by somebody who did not close it as one file? Costs a look at its first bytes.
+
+    Source: SQLite, Database File Format, section 1.3: bytes 18 and 19 are 2 in a file that is written with a log.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(20)[18:] == b"\x02\x02"
+    except OSError:
+        return False
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -1,13 +1,15 @@
 """The journal of one run: what it intends and what it did, row by row."""
 
+import calendar
+import contextlib
 import itertools
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from runner.model.errors import StateError
+from runner.model.errors import AcdrunError, StateError
 from runner.model.stage import Binding, Stage
 from runner.model.tally import Check
 from runner.state.database import Database, glance
@@ -213,8 +215,11 @@ class Journal:
         return {str(side): str(identity) for side, identity in rows}
 
     def close(self) -> None:
-        """Let go of the file; a plan or finished run is then one file."""
-        self.database.close()
+        """Let go of the file. A plan or finished run is then one file; what is neither stays marked as cut off."""
+        over = True
+        with contextlib.suppress(AcdrunError, IndexError):
+            over = self.header.state in ("planned", "closed")
+        self.database.close(one_file=over)
 
 
 def header_of_file(path: Path) -> Header:
@@ -225,11 +230,23 @@ def header_of_file(path: Path) -> Header:
     return Header(*rows[0])  # type: ignore[arg-type]
 
 
-def new_run(clock: Callable[[], float] = time.time) -> str:
-    """A label for a run: sorts by time. Its last part is the fraction of the second, in 65,536ths."""
-    now = clock()
-    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now))
-    return f"{stamp}-{int(now % 1 * 65536):04x}"
+def new_run(after: str = "") -> str:
+    """A label for a run: sorts by time. Its last part is the fraction of the second, in 65,536ths.
+
+    after: the latest label there is; a clock that was set back makes none that sorts before it.
+    """
+    label = _label(time.time())
+    if label > after:
+        return label
+    try:
+        began = calendar.timegm(time.strptime(after[:15], "%Y%m%dT%H%M%S")) + int(after[16:20], 16) / 65536
+    except ValueError:
+        return label
+    return _label(began + 1 / 65536)
+
+
+def _label(at: float) -> str:
+    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(at))}-{int(at % 1 * 65536):04x}"
 
 
 def _marks(row: Sequence[object]) -> str:

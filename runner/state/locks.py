@@ -4,6 +4,8 @@ import contextlib
 import hashlib
 import json
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -48,20 +50,37 @@ def locked(
     folder.mkdir(mode=0o700, exist_ok=True)
     ends, told = time.monotonic() + wait_s, ""
     with contextlib.ExitStack() as stack:
-        while True:
-            with FileLock(folder / "door.lock", mode=0o600):
-                holder = _holder(folder, scopes)
-                if holder is None:
-                    for scope in scopes:
-                        stack.enter_context(_hold(folder, scope, run))
-                    break
-            if time.monotonic() >= ends:
-                raise Locked(holder, hint="wait for it to end, or use --wait 10m")
-            if holder != told:
-                waiting(holder)
-                told = holder
-            time.sleep(_POLL_S)
+        with _interruptible():
+            while True:
+                with FileLock(folder / "door.lock", mode=0o600):
+                    holder = _holder(folder, scopes)
+                    if holder is None:
+                        for scope in scopes:
+                            stack.enter_context(_hold(folder, scope, run))
+                        break
+                if time.monotonic() >= ends:
+                    raise Locked(holder, hint="wait for it to end, or use --wait 10m")
+                if holder != told:
+                    waiting(holder)
+                    told = holder
+                time.sleep(_POLL_S)
         yield
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C ends the block at once. An event loop would hear of it at its next turn, and nobody turns it here."""
+    heard = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(
+        heard
+    ):  # ignored, as nohup has it
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, heard)
 
 
 def holder(state: Path, scopes: Sequence[Scope]) -> str | None:

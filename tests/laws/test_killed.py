@@ -98,7 +98,7 @@ def deaths() -> Iterator[tuple[int, bool]]:
 
 @pytest.mark.torture
 @pytest.mark.parametrize(("mode", "algorithms"), [("mirror", ["md5"]), ("mirror", []), ("copy", ["md5"])])
-def test_p_a_run_killed_at_any_commit_and_run_again_was_never_killed(
+def test_P2_P3_P6_P9_a_run_killed_at_any_commit_and_run_again_was_never_killed(
     mode: str, algorithms: list[str]
 ) -> None:
     for number, after in deaths():
@@ -120,7 +120,9 @@ def test_p_a_run_killed_at_any_commit_and_run_again_was_never_killed(
 
 @pytest.mark.torture
 @pytest.mark.parametrize("folds", [False, True])
-def test_p_an_applied_plan_killed_at_any_commit_and_applied_again_was_never_killed(folds: bool) -> None:
+def test_P2_P3_P6_P9_an_applied_plan_killed_at_any_commit_and_applied_again_was_never_killed(
+    folds: bool,
+) -> None:
     respelled, spelled = {"Case": "c", "F/G/in": "i"}, {"case": "c", "f/g/in": "i"}
     for number, after in deaths():
         with world() as here:
@@ -155,7 +157,7 @@ def applied_again(here: World, plan: Path) -> Ended:
     trees(PLAIN), trees(PLAIN), st.lists(st.tuples(st.integers(1, 30), st.booleans()), min_size=1, max_size=3)
 )
 @settings(deadline=None, max_examples=25)
-def test_p_a_run_killed_again_and_again_ends_as_if_never_killed(
+def test_P2_P3_P6_P9_a_run_killed_again_and_again_ends_as_if_never_killed(
     source: Nested, destination: Nested, cuts: list[tuple[int, bool]]
 ) -> None:
     limits = {"source": {"empty": "allow"}, "trash": {"max": "100%"}, "overwrite": {"max": "100%"}}

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -55,6 +56,36 @@ def test_D5_a_damaged_journal_is_named_and_keeps_no_run_from_its_work(
     assert "Traceback" not in log.err
     assert again.code == 0, again.err
     assert (machine.home / "copy/new.txt").read_text() == "new"
+    assert machine.acdrun("history").code == 0
+
+
+def _copied(machine: Machine) -> dict[str, str]:
+    copy = machine.home / "copy"
+    return {path.relative_to(copy).as_posix(): path.read_text() for path in copy.rglob("*") if path.is_file()}
+
+
+@pytest.mark.torture
+def test_D5_an_older_copy_of_the_state_makes_no_old_plan_true_again(machine: Machine, job: str) -> None:
+    shutil.copytree(machine.state, machine.home / "older")
+    machine.write({"changed.txt": "first", "1.txt": "newer than it was"})
+    (machine.photos / "2.txt").unlink()
+    assert machine.acdrun("--plan", "--out", "it.plan", job).code == 0
+    assert machine.acdrun("apply", "it.plan").code == 0
+    machine.write({"changed.txt": "second, and longer"})
+    (machine.photos / "2.txt").write_text("back again")
+    assert machine.acdrun(job).code == 0
+    before = _copied(machine)
+    shutil.rmtree(machine.state)
+    (machine.home / "older").rename(machine.state)
+
+    applied = machine.acdrun("apply", "it.plan")
+    there = _copied(machine)
+    again = machine.acdrun(job)
+
+    assert applied.code in (3, 5), applied.out + applied.err
+    assert there == before, "nothing was written, replaced or trashed"
+    assert again.code == 0, again.out + again.err
+    assert "nothing to do" in again.out
     assert machine.acdrun("history").code == 0
 
 

@@ -268,7 +268,8 @@ def test_a_folder_that_was_replaced_is_found_again() -> None:
     assert b'"parents": ["F2"]' in service.requests[-1].content
 
 
-def test_leftovers_older_than_a_day_are_trashed_by_the_next_write_and_never_by_a_listing() -> None:
+@pytest.mark.torture
+def test_P7_leftovers_older_than_a_day_are_trashed_by_the_next_write_and_never_by_a_listing() -> None:
     stale = node("S1", ".acdrun-0123456789abcdef.partial", createdDate="2016-01-01T00:00:00.000Z")
     fresh = node("S2", ".acdrun-fedcba9876543210.partial", createdDate="2999-01-01T00:00:00.000Z")
     undated = node("S3", ".acdrun-aaaaaaaaaaaaaaaa.partial")

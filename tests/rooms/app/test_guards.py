@@ -122,7 +122,7 @@ def test_fewer_files_than_the_source_must_hold_are_refused(world: World) -> None
 
 @pytest.mark.torture
 @pytest.mark.parametrize("here", [True, False])
-def test_s9_a_source_without_its_sentinel_is_refused(world: World, here: bool) -> None:
+def test_S9_a_source_without_its_sentinel_is_refused(world: World, here: bool) -> None:
     world.write("src", {"a": "1", "deep/.mounted": ""} if here else {"a": "1"})
     guard = {"source": {"sentinel": "deep/.mounted"}}
 
@@ -190,7 +190,7 @@ def test_the_side_that_could_not_be_listed_is_the_one_that_failed(world: World) 
 
 @pytest.mark.torture
 @pytest.mark.parametrize("error", [Denied("no"), Unavailable("down")])
-def test_s8_a_folder_of_the_source_that_cannot_be_listed_stops_all_trash_of_its_pair(
+def test_S8_a_folder_of_the_source_that_cannot_be_listed_stops_all_trash_of_its_pair(
     world: World, error: Denied | Unavailable
 ) -> None:
     world.fields["far"] = {}

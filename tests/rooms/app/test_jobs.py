@@ -164,9 +164,12 @@ def cut_off(world: World, manifest: Manifest, label: str = "20200101T000000-dead
     return path
 
 
-def test_a_run_that_was_cut_off_is_closed_by_the_next_and_told(world: World) -> None:
+@pytest.mark.parametrize("looked_at", [False, True])
+def test_a_run_that_was_cut_off_is_closed_by_the_next_and_told(world: World, looked_at: bool) -> None:
     world.write("src", {"a": "1"})
     cut_off(world, world.pair())
+    if looked_at:  # as by `acdrun history`, which leaves the mark of a kill as it is
+        assert [header.state for header in app.history(world.state)] == ["applying"]
 
     ended = world.run()
 
@@ -196,7 +199,7 @@ def test_a_damaged_journal_of_an_earlier_run_does_not_stop_the_next(world: World
 
 
 @pytest.mark.torture
-def test_l1_a_run_whose_destination_is_being_written_to_is_refused_with_nothing_left_behind(
+def test_L1_a_run_whose_destination_is_being_written_to_is_refused_with_nothing_left_behind(
     world: World,
 ) -> None:
     world.write("src", {"a": "1"})

@@ -83,7 +83,7 @@ def test_a_plan_calls_no_verb_that_writes(world: World) -> None:
 
 
 @pytest.mark.torture
-def test_d11_a_saved_plan_is_one_private_file_and_is_never_overwritten(world: World, plan: Path) -> None:
+def test_D11_a_saved_plan_is_one_private_file_and_is_never_overwritten(world: World, plan: Path) -> None:
     assert stat.S_IMODE(plan.stat().st_mode) == 0o600
     assert [path.name for path in plan.parent.glob("saved*")] == ["saved.plan"]
     with pytest.raises(UsageError):
@@ -110,14 +110,14 @@ def test_a_file_that_came_after_the_plan_is_not_sent(world: World, plan: Path) -
 
 
 @pytest.mark.torture
-def test_d9_a_plan_is_applied_once(world: World, plan: Path) -> None:
+def test_D9_a_plan_is_applied_once(world: World, plan: Path) -> None:
     world.apply(plan)
 
     assert "applied already; it ended with exit code 0" in refusal(world, plan)
 
 
 @pytest.mark.torture
-def test_d9_a_plan_of_yesterday_is_refused(world: World, plan: Path) -> None:
+def test_D9_a_plan_of_yesterday_is_refused(world: World, plan: Path) -> None:
     edit(plan, "UPDATE validity SET expires = expires - 25 * 3600")
     reseal(world, plan)
 
@@ -125,7 +125,7 @@ def test_d9_a_plan_of_yesterday_is_refused(world: World, plan: Path) -> None:
 
 
 @pytest.mark.torture
-def test_d9_a_plan_from_the_future_is_refused(world: World, plan: Path) -> None:
+def test_D9_a_plan_from_the_future_is_refused(world: World, plan: Path) -> None:
     edit(plan, "UPDATE run SET created = ?", time.time() + 3600)
     reseal(world, plan)
 
@@ -133,7 +133,7 @@ def test_d9_a_plan_from_the_future_is_refused(world: World, plan: Path) -> None:
 
 
 @pytest.mark.torture
-def test_d9_a_plan_whose_manifest_was_exchanged_is_refused(world: World, plan: Path) -> None:
+def test_D9_a_plan_whose_manifest_was_exchanged_is_refused(world: World, plan: Path) -> None:
     other = world.pair("copy")
     edit(plan, "UPDATE run SET manifest = ?", other.canonical())
     reseal(world, plan)
@@ -143,7 +143,7 @@ def test_d9_a_plan_whose_manifest_was_exchanged_is_refused(world: World, plan: P
 
 @pytest.mark.torture
 @pytest.mark.parametrize("change", ["edited", "only a comment"])
-def test_d9_a_plan_whose_manifest_was_edited_is_refused(world: World, change: str) -> None:
+def test_D9_a_plan_whose_manifest_was_edited_is_refused(world: World, change: str) -> None:
     world.write("src", SOURCE)
     text = json.loads(json.dumps(_written(world, "mirror")))
     file = world.folder / "world.yaml"
@@ -167,7 +167,7 @@ def _written(world: World, mode: str) -> dict[str, object]:
 
 @pytest.mark.torture
 @pytest.mark.parametrize("what", ["text", "empty", "hash cache", "run", "cut off"])
-def test_d9_what_is_no_finished_plan_is_refused(world: World, plan: Path, what: str) -> None:
+def test_D9_what_is_no_finished_plan_is_refused(world: World, plan: Path, what: str) -> None:
     if what == "text":
         plan.write_text("no plan at all\n" * 100)
     elif what == "empty":
@@ -190,7 +190,7 @@ def test_a_plan_that_is_not_there_is_a_usage_error(world: World) -> None:
 
 
 @pytest.mark.torture
-def test_d10_what_drifted_is_told_and_left_and_the_rest_goes_on(world: World, plan: Path) -> None:
+def test_D10_what_drifted_is_told_and_left_and_the_rest_goes_on(world: World, plan: Path) -> None:
     world.write("dst", {"a": "somebody else's"})
 
     ended = world.apply(plan)
@@ -202,7 +202,7 @@ def test_d10_what_drifted_is_told_and_left_and_the_rest_goes_on(world: World, pl
 
 
 @pytest.mark.torture
-def test_d10_what_drifted_in_the_list_of_trash_stays(world: World, plan: Path) -> None:
+def test_D10_what_drifted_in_the_list_of_trash_stays(world: World, plan: Path) -> None:
     world.write("dst", {"lost": "found again"})
 
     ended = world.apply(plan)
@@ -309,7 +309,7 @@ def test_a_run_is_found_by_the_beginning_of_its_label(world: World) -> None:
 
 
 @pytest.mark.torture
-def test_d9_a_plan_that_waits_for_the_lock_is_applied_when_it_is_free_and_once(
+def test_D9_a_plan_that_waits_for_the_lock_is_applied_when_it_is_free_and_once(
     world: World, plan: Path
 ) -> None:
     first = world.folder / "first.plan"

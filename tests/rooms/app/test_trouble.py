@@ -185,7 +185,7 @@ def test_N16_what_somebody_else_put_there_is_adopted_when_equal_and_left_when_no
 
 
 @pytest.mark.torture
-def test_s1_a_source_that_changes_while_it_is_read_is_tried_again_then_told(world: World) -> None:
+def test_S1_a_source_that_changes_while_it_is_read_is_tried_again_then_told(world: World) -> None:
     world.write("src", {"a": "before", "fine": "1"})
     world.write("dst", LOST)
     world.spoil("src", Fault("read", 0, "meddle", path="a", meddle=meddle))
@@ -198,7 +198,7 @@ def test_s1_a_source_that_changes_while_it_is_read_is_tried_again_then_told(worl
 
 
 @pytest.mark.torture
-def test_s5_a_source_file_that_vanishes_before_it_is_read_is_told_and_holds_the_trash(world: World) -> None:
+def test_S5_a_source_file_that_vanishes_before_it_is_read_is_told_and_holds_the_trash(world: World) -> None:
     world.write("src", {"a": "1", "fine": "2"})
     world.write("dst", LOST)
 

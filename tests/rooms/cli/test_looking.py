@@ -177,7 +177,7 @@ def test_a_folder_that_is_not_there_is_an_error(acdrun: Acdrun) -> None:
 def labels(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs are labelled as if they were a second apart."""
     numbers = itertools.count()
-    monkeypatch.setattr(running, "new_run", lambda: f"20260901T0200{next(numbers):02}-abcd")
+    monkeypatch.setattr(running, "next_label", lambda state: f"20260901T0200{next(numbers):02}-abcd")
 
 
 @pytest.mark.usefixtures("labels")

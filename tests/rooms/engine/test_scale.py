@@ -98,7 +98,7 @@ def said(script: str, folder: Path) -> list[list[str]]:
 
 @pytest.mark.slow
 @pytest.mark.torture
-def test_p13_a_journal_of_100_000_operations_is_filled_and_drained_in_flat_memory(tmp_path: Path) -> None:
+def test_P13_a_journal_of_100_000_operations_is_filled_and_drained_in_flat_memory(tmp_path: Path) -> None:
     ((done, left, grown, planned_us, drained_us),) = said(MEASURE, tmp_path)
 
     print(f"planned {float(planned_us):.1f} us, drained {float(drained_us):.1f} us of CPU an operation")
@@ -109,7 +109,7 @@ def test_p13_a_journal_of_100_000_operations_is_filled_and_drained_in_flat_memor
 
 @pytest.mark.slow
 @pytest.mark.torture
-def test_p13_a_plan_of_100_000_operations_takes_flat_memory(tmp_path: Path) -> None:
+def test_P13_a_plan_of_100_000_operations_takes_flat_memory(tmp_path: Path) -> None:
     plan, run, (folders, nodes) = said(RUN, tmp_path)
 
     print(

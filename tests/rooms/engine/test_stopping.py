@@ -76,7 +76,7 @@ def copied(folder: Path) -> dict[str, str]:
 
 @pytest.mark.torture
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_p11_the_first_signal_drains_and_the_next_run_finishes(
+def test_P11_the_first_signal_drains_and_the_next_run_finishes(
     tmp_path: Path, number: int, code: int
 ) -> None:
     with slow_run(tmp_path, 0.02) as process:
@@ -94,7 +94,7 @@ def test_p11_the_first_signal_drains_and_the_next_run_finishes(
 
 
 @pytest.mark.torture
-def test_p12_the_second_signal_leaves_at_once(tmp_path: Path) -> None:
+def test_P12_the_second_signal_leaves_at_once(tmp_path: Path) -> None:
     with slow_run(tmp_path, 20.0 / 20) as process:
         start = time.monotonic()
         os.kill(process.pid, signal.SIGINT)
@@ -107,7 +107,7 @@ def test_p12_the_second_signal_leaves_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.torture
-def test_p_a_killed_run_shows_nothing_half_and_the_next_one_finishes(tmp_path: Path) -> None:
+def test_P4_a_killed_run_shows_nothing_half_and_the_next_one_finishes(tmp_path: Path) -> None:
     with slow_run(tmp_path, 0.02) as process:
         process.kill()
     then = copied(tmp_path)

@@ -41,7 +41,7 @@ def current(root: Path) -> str:
 @pytest.mark.torture
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC])
-def test_d1_whichever_call_of_a_create_fails_no_part_is_seen(
+def test_D1_whichever_call_of_a_create_fails_no_part_is_seen(
     root: Path, monkeypatch: pytest.MonkeyPatch, code: int, size: int
 ) -> None:
     (root / "folder").mkdir()
@@ -71,7 +71,7 @@ def test_d1_whichever_call_of_a_create_fails_no_part_is_seen(
 
 @pytest.mark.torture
 @pytest.mark.parametrize("linking", [True, False])
-def test_d1_whichever_call_of_a_replace_fails_the_old_content_is_kept(
+def test_D1_whichever_call_of_a_replace_fails_the_old_content_is_kept(
     root: Path, monkeypatch: pytest.MonkeyPatch, linking: bool
 ) -> None:
     if not linking:
@@ -106,7 +106,7 @@ def test_d1_whichever_call_of_a_replace_fails_the_old_content_is_kept(
 @pytest.mark.torture
 @pytest.mark.parametrize("verb", ["write", "fsync", "close", "rename"])
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
-def test_d1_a_full_disk_is_no_space(
+def test_D1_a_full_disk_is_no_space(
     root: Path, monkeypatch: pytest.MonkeyPatch, code: int, verb: str
 ) -> None:
     (root / "folder").mkdir()
@@ -143,7 +143,7 @@ def test_what_is_renamed_is_on_the_disk_before_and_its_name_after(
 
 @pytest.mark.torture
 @pytest.mark.parametrize("number", [1, 2])
-def test_d2_a_failed_fsync_is_final(root: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+def test_D2_a_failed_fsync_is_final(root: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     (root / "folder").mkdir()
 
     FailingCalls(number, errno.EIO, ("fsync",)).install(monkeypatch)
@@ -155,7 +155,7 @@ def test_d2_a_failed_fsync_is_final(root: Path, monkeypatch: pytest.MonkeyPatch,
 
 @pytest.mark.torture
 @pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.EPERM])
-def test_d3_a_place_that_may_not_be_written_is_denied(
+def test_D3_a_place_that_may_not_be_written_is_denied(
     root: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     (root / "folder").mkdir()
@@ -265,7 +265,7 @@ def test_a_temporary_file_is_private(root: Path) -> None:
 
 
 @pytest.mark.torture
-def test_p10_what_a_killed_writer_left_is_not_listed_and_is_swept_after_a_day(
+def test_P10_what_a_killed_writer_left_is_not_listed_and_is_swept_after_a_day(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (root / ".acdrun-dead.partial").write_bytes(b"half")
@@ -289,7 +289,7 @@ def test_p10_what_a_killed_writer_left_is_not_listed_and_is_swept_after_a_day(
 
 
 @pytest.mark.torture
-def test_p8_a_replace_that_died_after_the_trash_copy_is_finished_with_one_copy(root: Path) -> None:
+def test_P8_a_replace_that_died_after_the_trash_copy_is_finished_with_one_copy(root: Path) -> None:
     (root / "file").write_bytes(b"old")
 
     async def act(remote: Remote) -> None:

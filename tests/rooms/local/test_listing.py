@@ -70,7 +70,7 @@ def test_the_root_may_be_reached_through_a_link(root: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.torture
-def test_s8_a_folder_that_may_not_be_read_is_a_gap(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_S8_a_folder_that_may_not_be_read_is_a_gap(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in "abc":
         (root / name).mkdir()
     real = os.open
@@ -90,7 +90,7 @@ def test_s8_a_folder_that_may_not_be_read_is_a_gap(root: Path, monkeypatch: pyte
 
 
 @pytest.mark.torture
-def test_s11_a_mount_that_leads_back_up_is_not_entered(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_S11_a_mount_that_leads_back_up_is_not_entered(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (root / "a" / "loop").mkdir(parents=True)
     real, above = safe.identity, safe.identity((root / "a").stat())
     loop = real((root / "a" / "loop").stat())

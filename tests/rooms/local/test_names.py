@@ -55,7 +55,7 @@ THROUGH_A_LINK: dict[str, Act] = {
 @pytest.mark.torture
 @pytest.mark.parametrize("absolute", [True, False])
 @pytest.mark.parametrize("verb", THROUGH_A_LINK)
-def test_d4_no_verb_goes_through_a_planted_link(
+def test_D4_no_verb_goes_through_a_planted_link(
     root: Path, outside: Path, verb: str, *, absolute: bool
 ) -> None:
     (root / "mine").write_bytes(b"mine")
@@ -72,7 +72,7 @@ def test_d4_no_verb_goes_through_a_planted_link(
 
 
 @pytest.mark.torture
-def test_x7_a_link_in_the_place_of_the_trash_is_not_followed(root: Path, outside: Path) -> None:
+def test_X7_a_link_in_the_place_of_the_trash_is_not_followed(root: Path, outside: Path) -> None:
     (root / ".acdrun-trash").symlink_to(outside)
     (root / "mine").write_bytes(b"mine")
 
@@ -87,7 +87,7 @@ def test_x7_a_link_in_the_place_of_the_trash_is_not_followed(root: Path, outside
 
 
 @pytest.mark.torture
-def test_d4_a_link_where_a_file_was_is_neither_replaced_nor_written_through(
+def test_D4_a_link_where_a_file_was_is_neither_replaced_nor_written_through(
     root: Path, outside: Path
 ) -> None:
     (root / "file").write_bytes(b"mine")
@@ -140,7 +140,7 @@ def test_links_pipes_and_sockets_are_shown_as_other(root: Path, outside: Path) -
 
 
 @pytest.mark.torture
-def test_s6_what_is_no_file_is_refused_without_waiting(root: Path) -> None:
+def test_S6_what_is_no_file_is_refused_without_waiting(root: Path) -> None:
     os.mkfifo(root / "pipe")
     (root / "folder").mkdir()
     (root / "link").symlink_to("pipe")
@@ -154,7 +154,7 @@ def test_s6_what_is_no_file_is_refused_without_waiting(root: Path) -> None:
 
 
 @pytest.mark.torture
-def test_x3_a_name_that_is_no_utf8_is_a_gap(root: Path) -> None:
+def test_X3_a_name_that_is_no_utf8_is_a_gap(root: Path) -> None:
     (root / "good").write_bytes(b"")
     with open(os.fsencode(root) + b"/bad\xff", "wb"):
         pass
@@ -171,7 +171,7 @@ def test_x3_a_name_that_is_no_utf8_is_a_gap(root: Path) -> None:
 @pytest.mark.parametrize(
     "path", ["..", "../outside/x", "a/../../outside/x", "nul\0", "a/./b", "", "bad\udcff", "/etc/x"]
 )
-def test_x1_the_backend_itself_refuses_a_path_that_would_climb_out(
+def test_X1_the_backend_itself_refuses_a_path_that_would_climb_out(
     root: Path, outside: Path, path: str
 ) -> None:
     (root / "a").mkdir()

@@ -53,7 +53,7 @@ def to_link(path: Path) -> None:
 @pytest.mark.torture
 @pytest.mark.parametrize("size", [100, 3 * CHUNK])
 @pytest.mark.parametrize("change", [grow, shrink, rewrite, replace, to_folder, to_pipe, to_link])
-def test_s4_a_file_that_moved_on_since_it_was_listed_is_changed(
+def test_S4_a_file_that_moved_on_since_it_was_listed_is_changed(
     root: Path, change: Callable[[Path], None], size: int
 ) -> None:
     (root / "file").write_bytes(b"x" * size)
@@ -74,7 +74,7 @@ def test_s4_a_file_that_moved_on_since_it_was_listed_is_changed(
 @pytest.mark.torture
 @pytest.mark.parametrize("expecting", [True, False])
 @pytest.mark.parametrize("change", [grow, shrink, rewrite])
-def test_s1_a_file_that_moves_on_while_it_is_read_is_changed(
+def test_S1_a_file_that_moves_on_while_it_is_read_is_changed(
     root: Path, change: Callable[[Path], None], *, expecting: bool
 ) -> None:
     (root / "file").write_bytes(b"x" * 3 * CHUNK)
@@ -92,7 +92,7 @@ def test_s1_a_file_that_moves_on_while_it_is_read_is_changed(
 
 
 @pytest.mark.torture
-def test_s5_a_file_that_vanished_is_not_found(root: Path) -> None:
+def test_S5_a_file_that_vanished_is_not_found(root: Path) -> None:
     async def act(remote: Remote) -> None:
         with pytest.raises(NotFound):
             await anext(remote.read("file", expect="seen before"))

@@ -37,7 +37,7 @@ def test_a_trashed_file_comes_back_by_a_move(root: Path) -> None:
 
 
 @pytest.mark.torture
-def test_d8_what_was_trashed_under_the_same_path_before_is_kept_too(root: Path) -> None:
+def test_D8_what_was_trashed_under_the_same_path_before_is_kept_too(root: Path) -> None:
     async def act(remote: Remote) -> list[str]:
         places = []
         for number in range(3):

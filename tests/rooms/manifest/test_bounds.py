@@ -45,7 +45,7 @@ def refused(file: Path) -> None:
 
 @pytest.mark.torture
 @pytest.mark.parametrize("name", HOSTILE)
-def test_c1_a_hostile_text_is_rejected_in_time_and_memory(name: str) -> None:
+def test_C1_a_hostile_text_is_rejected_in_time_and_memory(name: str) -> None:
     text, code = HOSTILE[name]
     tracemalloc.start()
     found = [problem.code for problem in problems(text)]
@@ -60,7 +60,7 @@ def test_c1_a_hostile_text_is_rejected_in_time_and_memory(name: str) -> None:
 
 
 @pytest.mark.torture
-def test_c1_a_file_of_100_mb_is_rejected_without_being_read(tmp_path: Path) -> None:
+def test_C1_a_file_of_100_mb_is_rejected_without_being_read(tmp_path: Path) -> None:
     file = tmp_path / "big.yaml"
     with file.open("wb") as stream:
         stream.truncate(100_000_000)

@@ -7,7 +7,7 @@ from .reading import codes, load, manifest, only, pair
 
 @pytest.mark.torture
 @pytest.mark.parametrize("word", ["no", "NO", "yes", "On", "off", "True", "NULL"])
-def test_c2_a_word_that_some_take_for_a_boolean_is_refused_where_it_stands(word: str) -> None:
+def test_C2_a_word_that_some_take_for_a_boolean_is_refused_where_it_stands(word: str) -> None:
     problem = only(pair(f"mode: copy\ncase: {word}"))
 
     assert (problem.code, problem.place.line, problem.place.column) == ("ambiguous-scalar", 11, 15)
@@ -18,7 +18,7 @@ def test_c2_a_word_that_some_take_for_a_boolean_is_refused_where_it_stands(word:
 @pytest.mark.parametrize(
     "number", ["010", "0x1F", "0o17", "1_000", "1e5", ".5", "5.", ".inf", "-.NaN", "00", "9" * 30]
 )
-def test_c2_a_number_that_readers_disagree_about_is_refused_where_it_stands(number: str) -> None:
+def test_C2_a_number_that_readers_disagree_about_is_refused_where_it_stands(number: str) -> None:
     problem = only(manifest(f"policies: {{retry: {{x: {{attempts: {number}}}}}}}"))
 
     assert (problem.code, problem.place.column) == ("ambiguous-scalar", 34)
@@ -26,7 +26,7 @@ def test_c2_a_number_that_readers_disagree_about_is_refused_where_it_stands(numb
 
 @pytest.mark.torture
 @pytest.mark.parametrize("text", ["22:00", "12:30:45", "2026-01-31", "1.2.3", "0.5.", "1-2"])
-def test_c2_times_dates_and_versions_are_text(text: str) -> None:
+def test_C2_times_dates_and_versions_are_text(text: str) -> None:
     assert (
         load(manifest("").replace("[{", f"[{{guard: {{source: {{sentinel: {text}}}}}, "))
         .pairs[0]
@@ -36,7 +36,7 @@ def test_c2_times_dates_and_versions_are_text(text: str) -> None:
 
 
 @pytest.mark.torture
-def test_c2_a_time_is_no_number() -> None:
+def test_C2_a_time_is_no_number() -> None:
     problem = only(manifest("policies: {guard: {x: {trash: {max_files: 12:30:45}}}}"))
 
     assert problem.message == '"max_files" must be a whole number, not "12:30:45"'
@@ -54,7 +54,7 @@ def test_nothing_but_a_whole_number_is_one(text: str) -> None:
 
 
 @pytest.mark.torture
-def test_c2_the_second_of_two_equal_keys_is_refused_and_names_the_first() -> None:
+def test_C2_the_second_of_two_equal_keys_is_refused_and_names_the_first() -> None:
     problem = only(pair("mode: copy\nmode: mirror"))
 
     assert (problem.code, problem.place.line, problem.place.column) == ("duplicate-key", 11, 9)

@@ -120,7 +120,7 @@ def test_a_file_here_and_a_folder_there_is_blocked_and_nothing_below_is_touched(
 
 @pytest.mark.torture
 @pytest.mark.parametrize(("one", "other"), [("File", "file"), ("\u00e9", "e\u0301")])
-def test_x4_twins_are_both_blocked_where_the_destination_cannot_tell_them_apart(
+def test_X4_twins_are_both_blocked_where_the_destination_cannot_tell_them_apart(
     world: World, one: str, other: str
 ) -> None:
     world.fields["dst"] = {"folds": True}
@@ -158,7 +158,7 @@ def test_twins_are_fine_where_case_counts(world: World) -> None:
 
 @pytest.mark.torture
 @pytest.mark.parametrize("algorithms", [["md5"], []])
-def test_x5_a_rename_of_case_alone_is_a_move(world: World, algorithms: list[str]) -> None:
+def test_X5_a_rename_of_case_alone_is_a_move(world: World, algorithms: list[str]) -> None:
     world.fields = {"src": {"algorithms": algorithms}, "dst": {"folds": True}}
     world.write("src", {"d/File": "1"})
     world.write("dst", {"d/file": "1"})
@@ -173,7 +173,7 @@ def test_x5_a_rename_of_case_alone_is_a_move(world: World, algorithms: list[str]
 
 @pytest.mark.torture
 @pytest.mark.parametrize("algorithms", [["md5"], []])
-def test_x5_another_case_with_other_bytes_of_that_size_is_never_called_in_step(
+def test_X5_another_case_with_other_bytes_of_that_size_is_never_called_in_step(
     world: World, algorithms: list[str]
 ) -> None:
     world.fields = {"src": {"algorithms": algorithms}, "dst": {"folds": True}}

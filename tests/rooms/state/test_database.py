@@ -48,7 +48,7 @@ def text(path: Path) -> None:
 
 @pytest.mark.torture
 @pytest.mark.parametrize("make", [newer, foreign, damaged, text])
-def test_d5_d7_what_is_not_our_file_in_our_format_is_refused(
+def test_D5_D7_what_is_not_our_file_in_our_format_is_refused(
     tmp_path: Path, make: Callable[[Path], None]
 ) -> None:
     path = tmp_path / "x.journal"
@@ -71,7 +71,7 @@ def test_a_newer_format_is_named_with_both_numbers(tmp_path: Path) -> None:
 
 
 @pytest.mark.torture
-def test_d11_journals_can_be_read_by_their_owner_alone(tmp_path: Path) -> None:
+def test_D11_journals_can_be_read_by_their_owner_alone(tmp_path: Path) -> None:
     made = Journal.create(tmp_path / "deep" / "x.journal", HEADER)
 
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in made.database.path.parent.iterdir()}

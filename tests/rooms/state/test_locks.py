@@ -44,7 +44,7 @@ def take(state: Path, folders: Sequence[str], wait_s: float = 0.0) -> None:
 
 @pytest.mark.torture
 @pytest.mark.parametrize("ours", ["a/b", "a", "a/b/c", ""])
-def test_l1_a_scope_that_overlaps_is_refused_at_once_and_the_holder_is_named(
+def test_L1_a_scope_that_overlaps_is_refused_at_once_and_the_holder_is_named(
     tmp_path: Path, ours: str
 ) -> None:
     with held(tmp_path, "a/b") as process:
@@ -78,7 +78,7 @@ def test_all_scopes_are_held_or_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.torture
-def test_l3_the_lock_of_a_killed_holder_is_free_at_once(tmp_path: Path) -> None:
+def test_L3_the_lock_of_a_killed_holder_is_free_at_once(tmp_path: Path) -> None:
     with held(tmp_path, "a") as process:
         process.kill()
         process.wait()

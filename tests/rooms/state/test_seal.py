@@ -128,7 +128,7 @@ def test_D9_a_change_of_any_cell_of_any_table_is_seen(plan: Path, copy: Path) ->
         "DELETE FROM seal",
         "INSERT INTO seal SELECT * FROM seal",
         "INSERT INTO run SELECT id || 'x', name, file, manifest, digest, version, state, purpose, created, ended,"
-        " exit FROM run",
+        " exit, begun FROM run",
         "UPDATE path SET path = path || char(0) || 'x' WHERE id = 3",
     ],
 )
