@@ -3,7 +3,7 @@
 from runner.app.options import Options, Result
 from runner.app.past import find_run, history
 from runner.app.places import Remotes, place
-from runner.app.plans import Saved, open_name, opened
+from runner.app.plans import Saved, doubting, open_name, opened
 from runner.app.running import apply, plan, run
 from runner.app.undoing import Undo, undo
 
@@ -14,6 +14,7 @@ __all__ = [
     "Saved",
     "Undo",
     "apply",
+    "doubting",
     "find_run",
     "history",
     "open_name",

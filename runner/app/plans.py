@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from runner.manifest.manifest import Manifest
-from runner.model.errors import PlanStale, StateError, UsageError
+from runner.model.errors import AcdrunError, PlanStale, StateError, UsageError
 from runner.model.path import show
 from runner.model.secret import EnvReference
 from runner.remote.secrets import resolve
@@ -62,6 +62,24 @@ def opened(path: Path, state: Path, own: Manifest | None = None) -> Iterator[Sav
         with outside(copy, str(path)) as found:
             saved = _read(found, str(path), copy, state, own)
         yield saved
+
+
+@contextlib.contextmanager
+def doubting(saved: Saved) -> Iterator[None]:
+    """Reading on in a file that may be nobody's plan: what cannot be read is its own fault, and not ours.
+
+    Raises PlanStale for that, where no key known here has sealed it.
+    """
+    try:
+        yield
+    except (AcdrunError, OSError):
+        raise
+    except Exception as error:
+        if saved.trust in ("own", "shared"):
+            raise
+        raise PlanStale(
+            f"{saved.name!r} holds what no plan holds ({type(error).__name__})", hint=_MAKE
+        ) from error
 
 
 def _read(found: Outside, name: str, copy: Path, state: Path, own: Manifest | None) -> Saved:

@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import math
 import os
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -206,7 +207,7 @@ class Upload:
 def read_json(text: bytes) -> Json:
     """Read a JSON object; raises Refused 400 for anything else, and for text that is not Unicode."""
     try:
-        body = json.loads(text, parse_constant=_no_constant)
+        body = json.loads(text.decode("utf-8-sig"), parse_constant=_no_constant, parse_float=_finite)
         # A lone surrogate has no UTF-8 form and could not be stored; any other text has.
         if b"\\u" in text:
             json.dumps(body, ensure_ascii=False).encode()
@@ -220,6 +221,13 @@ def read_json(text: bytes) -> Json:
 def over_quota() -> Refused:
     """Build the 403 of a full account."""
     return refused(403, "Quota exceeded: the account has no room for this content", "QUOTA_EXCEEDED")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text} is beyond every number that can be written again")
+    return value
 
 
 def _no_constant(name: str) -> Any:

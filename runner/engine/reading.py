@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 
-from runner.model.errors import AcdrunError, Blocked
+from runner.model.errors import AcdrunError
 from runner.model.task import Context
 from runner.plan.expand import Expansion
 from runner.plan.match import match
@@ -54,11 +54,11 @@ async def read_pair(ctx: Context, stages: Mapping[str, int], journal: Journal) -
     for listing in (source, destination):
         listing.tell()
         title = f"list {listing.side}"
-        unknown = [gap for gap in listing.gaps if not isinstance(gap.error, Blocked)]
+        unknown = listing.gaps
         if unknown and not ended[title]:
-            ended[title] = f"{len(unknown)} part{'s' * (len(unknown) != 1)} of it could not be listed"
+            ended[title] = f"{unknown} part{'s' * (unknown != 1)} of it could not be listed"
         counts = [("listed", *listing.total), ("folders", listing.folders, 0)]
-        counts += [("excluded", listing.excluded, 0), ("links", listing.links, 0), ("gaps", len(unknown), 0)]
+        counts += [("excluded", listing.excluded, 0), ("links", listing.links, 0), ("gaps", unknown, 0)]
         await asyncio.to_thread(journal.count, stages[title], counts)
     counts = [(what, *amount) for what, amount in expansion.counts.items()]
     await asyncio.to_thread(journal.count, stages["match"], counts)

@@ -118,7 +118,7 @@ def from_canonical(text: str) -> Manifest:
         bare = Manifest(effective["name"], file, (), remotes, places)
         jobs = tuple(_job(fields, bare) for fields in effective["jobs"])
         plan = PlanModel.model_validate_json(json.dumps(effective["plan"]))
-    except (ValueError, KeyError, TypeError, ValidationError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, ValidationError, RecursionError) as error:
         raise PlanStale(
             "the manifest inside the plan cannot be read", hint="it was made by another version; plan again"
         ) from error

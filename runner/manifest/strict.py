@@ -63,8 +63,11 @@ def parse(text: str, findings: Findings) -> Tree:
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        lines = text.split("\n")
         at = At(mark.line + 1, mark.column + 1) if mark else At(1, 1)
-        line = text.split("\n")[at.line - 1] if at.line <= text.count("\n") + 1 else ""
+        if at.line > len(lines):  # what is missing would stand below the last line
+            at = At(len(lines), len(lines[-1]) + 1)
+        line = lines[at.line - 1]
         hint = "indent with spaces, not with tabs" if "\t" in line[: at.column] else _syntax_hint(error)
         findings.stop(at, "syntax", f"not YAML: {error.problem or error.context}", hint)
     except yaml.YAMLError as error:

@@ -50,6 +50,8 @@ def overlap(one: str, other: str) -> bool:
 
 def fold(name: str) -> str:
     """The form in which a place that ignores case and composition compares names."""
+    if name.isascii():  # most names are, and every name of a place that folds is asked for more than once
+        return name.lower()
     return unicodedata.normalize("NFC", name.casefold())
 
 

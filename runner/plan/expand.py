@@ -135,8 +135,11 @@ class Expansion:
             for gap in folder.gaps if folder else ():
                 self._gap(side, gap)
         part = taking_part(source, destination, self._pair, path, folds=self._folds)
-        for this, why in part.names.refused.items():
-            self._problem(join(path, this), Blocked(why), folder=True)
+        if part.names.refused:
+            both = [node for folder in (source, destination) if folder for node in folder.nodes]
+            folders = {self._key(node.name) for node in both if node.kind == "folder"}
+            for this, why in part.names.refused.items():
+                self._problem(join(path, this), Blocked(why), folder=self._key(this) in folders)
         return part
 
     def _remembered(self, pairings: Sequence[Pairing]) -> Sequence[Pairing]:

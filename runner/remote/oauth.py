@@ -14,7 +14,7 @@ from runner.model.errors import AcdrunError, BadAnswer, LoginNeeded, Throttled, 
 from runner.model.secret import Secret
 from runner.remote.http import Reply, Request
 from runner.remote.secrets import known
-from runner.remote.tokens import Token, TokenStore
+from runner.remote.tokens import Token, TokenStore, sendable
 from runner.remote.wire import Wire
 
 MARGIN_S = 120.0
@@ -144,12 +144,14 @@ def granted(body: bytes, now: float, old: Token | None = None, remote: str = "")
     data = fields(body)
     access, refresh = data.get("access_token"), data.get("refresh_token")
     kind, seconds = data.get("token_type"), data.get("expires_in")
-    if not isinstance(access, str) or not access or not access.isascii() or not access.isprintable():
+    if not access or not sendable(access):
         raise BadAnswer("the token endpoint sent no token", remote=remote)
+    if refresh and not sendable(refresh):
+        raise BadAnswer("the token endpoint sent a refresh token that cannot be sent back", remote=remote)
     before = old or Token(Secret(""))
     return Token(
         access=known(Secret(access)),
-        refresh=known(Secret(refresh)) if isinstance(refresh, str) and refresh else before.refresh,
+        refresh=known(Secret(refresh)) if refresh else before.refresh,
         type=kind if isinstance(kind, str) and kind else before.type,
         expiry=now + seconds if isinstance(seconds, int | float) and 0 < seconds < 1e9 else None,
         seed=before.seed,

@@ -35,7 +35,7 @@ def known(secret: Secret) -> Secret:
     text = secret.reveal()
     if len(text) >= _SHORTEST_MASKED:
         _known.add(text)
-        _known.add(quote(text, safe=""))
+        _known.add(quote(text.encode("utf-8", "surrogatepass"), safe=""))
     return secret
 
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from filelock import FileLock, Timeout
 
@@ -23,6 +23,8 @@ _RFC3339 = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9})\d*)?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII
 )
 _LOCK_S = 60.0
+_LATEST = 253402300799.0
+"""The last second of the year 9999, after which no time can be written: seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Token:
         if not isinstance(data, dict):
             raise LoginNeeded(f"{where} holds no token")
         access, refresh, kind = (data.get(key, "") for key in ("access_token", "refresh_token", "token_type"))
-        if not isinstance(access, str) or not isinstance(refresh, str) or not (access or refresh):
+        if not sendable(access) or not sendable(refresh) or not (access or refresh):
             raise LoginNeeded(f"{where} holds neither an access token nor a refresh token")
         return cls(
             access=known(Secret(access)),
@@ -70,6 +72,11 @@ class Token:
         if self.seed:
             data["seed"] = self.seed
         return json.dumps(data)
+
+
+def sendable(value: object) -> TypeGuard[str]:
+    """Can it be sent as a token? Any other text breaks the header or the form that carries it. "" can."""
+    return isinstance(value, str) and value.isascii() and value.isprintable()
 
 
 class TokenStore:
@@ -134,4 +141,5 @@ def _instant(value: object, where: str) -> float | None:
         instant = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
     except ValueError:
         raise LoginNeeded(f"{where} holds a token whose expiry is no RFC 3339 time") from None
-    return (instant - (offset if match[8] != "-" else -offset)).timestamp() + fraction
+    ahead_s = offset.total_seconds() * (-1 if match[8] == "-" else 1)
+    return min(instant.timestamp() - ahead_s + fraction, _LATEST)

@@ -10,7 +10,7 @@ from runner.report.amounts import amount, count, proof
 from runner.report.changes import MOST_LINES, change_lines
 from runner.report.line import Line, Tone
 from runner.report.summary import REFUSED, PairSummary, Summary, total
-from runner.state.account import Account, Trouble
+from runner.state.account import Account, Trouble, Troubles
 
 _SAID: Mapping[str, tuple[str, Tone]] = {
     "final": (" refused", "error"),
@@ -45,8 +45,7 @@ def plan_lines(
             )
         for numbers in summary.pairs:
             if numbers.pair.job == job.name:
-                ours = [trouble for trouble in problems if trouble.pair == numbers.pair.name]
-                yield from _pair_lines(numbers, account, ours, verbose)
+                yield from _pair_lines(numbers, account, problems.of(numbers.pair.name), verbose)
         if job.after:
             yield Line(f"hook after {job.name}: {_argv(job.after)} runs last", "dim")
     yield Line(total_line(summary), "head")
@@ -124,15 +123,13 @@ def trouble_line(trouble: Trouble, sign: str = "!") -> Line:
     return Line(f"  {sign} {path}: {trouble.kind}: {show(trouble.message)}", "block")
 
 
-def _pair_lines(
-    numbers: PairSummary, account: Account, problems: Sequence[Trouble], verbose: bool
-) -> Iterator[Line]:
+def _pair_lines(numbers: PairSummary, account: Account, problems: Troubles, verbose: bool) -> Iterator[Line]:
     yield heading(numbers)
     yield from change_lines(numbers, account, verbose=verbose)
     most = len(problems) if verbose else MOST_LINES
     if problems:
         yield Line(f"  ! {count(len(problems), 'entry')} blocked or unreadable", "block")
-    yield from (trouble_line(trouble) for trouble in problems[:most])
+    yield from (trouble_line(trouble) for trouble in problems.first(most))
     if len(problems) > most:
         yield Line(f"  ! … {len(problems) - most:,} more (-v shows all)", "block")
     for word, files in numbers.unchanged.items():

@@ -1,7 +1,7 @@
 """What a run came to, as text: what was done, what proves it, what was not done and why."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from runner.model.exits import Exit
 from runner.model.path import show
@@ -11,14 +11,14 @@ from runner.report.line import Line
 from runner.report.plan import aside_lines, guard_lines, heading, nothing_to_do, trouble_line, unread_lines
 from runner.report.summary import PairSummary, Summary
 from runner.report.undo import way_back
-from runner.state.account import Trouble
+from runner.state.account import Troubles
 
 MOST_TROUBLES = 20
 """Failures told one by one."""
 
 
 def run_lines(
-    summary: Summary, code: Exit, problems: Sequence[Trouble], *, verbose: bool = False, told: int = 0
+    summary: Summary, code: Exit, problems: Troubles, *, verbose: bool = False, told: int = 0
 ) -> Iterator[Line]:
     """The end of a run.
 
@@ -31,11 +31,10 @@ def run_lines(
         yield heading(numbers)
         yield from _done(numbers)
         yield from _not_done(numbers)
-        ours = [trouble for trouble in problems if trouble.pair == numbers.pair.name]
-        ours = [trouble for trouble in ours if trouble.task != "barrier"]  # told as what held the trash
+        ours = problems.of(numbers.pair.name, but="barrier")  # that is told as what held the trash
         most = len(ours) if verbose else MOST_TROUBLES
         if not (told and told >= len(problems)):
-            yield from (trouble_line(trouble) for trouble in ours[:most])
+            yield from (trouble_line(trouble) for trouble in ours.first(most))
             if len(ours) > most:
                 yield Line(f"  ! … {len(ours) - most:,} more (acdrun log {summary.header.id})", "block")
         yield from aside_lines(numbers)

@@ -1,6 +1,6 @@
 """An undo as text: what comes back, what does not and why; and, after any run, the command that undoes it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from runner.model.exits import Exit
 from runner.model.path import show
@@ -9,7 +9,7 @@ from runner.report.changes import MOST_LINES, change_lines
 from runner.report.line import Line
 from runner.report.plan import trouble_line
 from runner.report.summary import PairSummary, Summary, total
-from runner.state.account import Account, Trouble
+from runner.state.account import Account, Troubles
 
 
 def way_back(summary: Summary) -> Iterator[Line]:
@@ -31,14 +31,12 @@ def undo_plan_lines(summary: Summary, account: Account, *, verbose: bool) -> Ite
     yield Line(_total(summary), "head")
 
 
-def undo_lines(
-    summary: Summary, problems: Sequence[Trouble], *, verbose: bool, told: int = 0
-) -> Iterator[Line]:
+def undo_lines(summary: Summary, problems: Troubles, *, verbose: bool, told: int = 0) -> Iterator[Line]:
     """What an undo has done, but for how it ended. told: how many problems a person has just seen go by."""
     for numbers in summary.pairs:
         yield _heading(summary, numbers)
         yield from _done(numbers)
-        yield from _trouble(numbers, () if told and told >= len(problems) else problems, verbose=verbose)
+        yield from _trouble(numbers, None if told and told >= len(problems) else problems, verbose=verbose)
         if held := numbers.undone["held"]:
             reasons = sorted({why.removeprefix("held back: ") for why in numbers.holds.values()})
             yield Line(f"  held back {count(held, 'operation')}: {show('; '.join(reasons))}", "block")
@@ -74,7 +72,7 @@ def _done(numbers: PairSummary) -> Iterator[Line]:
         yield Line(f"  trashed {amount(numbers.removed)} that the run had made", "trash")
 
 
-def _trouble(numbers: PairSummary, problems: Sequence[Trouble], *, verbose: bool) -> Iterator[Line]:
+def _trouble(numbers: PairSummary, problems: Troubles | None, *, verbose: bool) -> Iterator[Line]:
     if numbers.guard not in ("", "ok"):
         yield Line(f"  guard refused: {show(numbers.guard)} ({numbers.pair.place})", "error")
     elif not numbers.guard or "recall" in numbers.holds:
@@ -85,9 +83,11 @@ def _trouble(numbers: PairSummary, problems: Sequence[Trouble], *, verbose: bool
         yield Line(f"  failed {count(failed, 'operation')}", "error")
     if stale := numbers.undone["stale"]:
         yield Line(f"  not touched {count(stale, 'path')}: changed since that run", "block")
-    ours = [trouble for trouble in problems if trouble.pair == numbers.pair.name]
+    if problems is None:
+        return
+    ours = problems.of(numbers.pair.name)
     most = len(ours) if verbose else MOST_LINES
-    yield from (trouble_line(trouble) for trouble in ours[:most])
+    yield from (trouble_line(trouble) for trouble in ours.first(most))
     if len(ours) > most:
         yield Line(f"  ! … {len(ours) - most:,} more (-v shows all)", "block")
 

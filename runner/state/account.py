@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from runner.model.path import moved_from
 from runner.model.tally import Amount, Check, Tally
+from runner.state.database import Database
 from runner.state.journal import Journal
 
 
@@ -51,6 +52,46 @@ class Trouble(NamedTuple):
     kind: str
     message: str
     exit: int
+
+
+_TROUBLES = (
+    "SELECT pair, CASE WHEN side = '' THEN task ELSE task || ' ' || side END, path, kind, message, problem.exit"
+    " FROM problem JOIN stage ON stage.id = problem.stage WHERE pair = coalesce(:pair, pair) AND task <> :but"
+    " UNION ALL SELECT pair, task, path.path, kind, note, op.exit FROM op JOIN stage ON stage.id = op.stage"
+    " JOIN path ON path.id = op.path"
+    " WHERE op.state IN ('failed', 'stale') AND pair = coalesce(:pair, pair) AND task <> :but"
+)
+
+
+class Troubles:
+    """What went wrong: entries that are blocked first, then operations that failed. May be a million.
+
+    Nothing of it is held: it is counted, and read a batch at a time, whenever it is asked for.
+    pair: only of this one; but: no task of this name.
+    """
+
+    def __init__(self, database: Database, pair: str | None = None, but: str = "") -> None:
+        self._database = database
+        self._only = {"pair": pair, "but": but}
+        self._number: int | None = None
+
+    def of(self, pair: str, *, but: str = "") -> "Troubles":
+        """Those of one pair."""
+        return Troubles(self._database, pair, but)
+
+    def first(self, most: int) -> Iterator[Trouble]:
+        """So many of them."""
+        for row in self._database.stream(f"{_TROUBLES} LIMIT :most", {**self._only, "most": most}):
+            yield Trouble(*row)  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[Trouble]:
+        return self.first(-1)
+
+    def __len__(self) -> int:
+        if self._number is None:
+            ((number,),) = self._database.rows(f"SELECT count(*) FROM ({_TROUBLES})", self._only)  # noqa: S608
+            self._number = int(str(number))
+        return self._number
 
 
 class Group(NamedTuple):
@@ -194,15 +235,9 @@ class Account:
         for row in self._database.stream(query, -1 if most is None else most):
             yield Change(*row)  # type: ignore[arg-type]
 
-    def troubles(self, most: int = -1) -> list[Trouble]:
-        """What went wrong, path by path: entries that are blocked first, then operations that failed."""
-        query = (
-            "SELECT pair, CASE WHEN side = '' THEN task ELSE task || ' ' || side END, path, kind, message, problem.exit"
-            " FROM problem JOIN stage ON stage.id = problem.stage UNION ALL"
-            " SELECT pair, task, path.path, kind, note, op.exit FROM op JOIN stage ON stage.id = op.stage"
-            " JOIN path ON path.id = op.path WHERE op.state IN ('failed', 'stale') LIMIT ?"
-        )
-        return [Trouble(*row) for row in self._database.rows(query, most)]  # type: ignore[arg-type]
+    def troubles(self) -> Troubles:
+        """What went wrong, path by path."""
+        return Troubles(self._database)
 
     def exits(self) -> set[int]:
         """Every exit code that some part of the run calls for."""

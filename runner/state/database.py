@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from urllib.parse import quote
 
 from runner.model.errors import NoSpace, Spoilt, StateError
@@ -52,8 +52,9 @@ class Database:
                 f"{str(self.path)!r} was written by a newer acdrun (its format is {has}, ours {version})",
                 hint="use that acdrun, or another state directory",
             )
+        # What is sorted and does not fit in the cache goes to an unlinked file: a million rows may be sorted.
         for pragma in (f"synchronous={synchronous}", "busy_timeout=10000", "journal_mode=WAL",
-                       "temp_store=MEMORY", "cache_size=-8000"):  # fmt: skip
+                       "temp_store=FILE", "cache_size=-8000"):  # fmt: skip
             self._connection.execute(f"PRAGMA {pragma}")
         if empty:
             with self.transaction() as connection:  # one commit: nobody ever finds half a schema
@@ -84,14 +85,14 @@ class Database:
                 connection.execute(statement)
 
     def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
-        """The rows of a small query."""
+        """The rows of a small query. values: for its question marks, or one mapping for its names."""
         with self._lock, self._translated():
-            return self._connection.execute(query, values).fetchall()
+            return self._connection.execute(query, _bound(values)).fetchall()
 
     def stream(self, query: str, *values: object, batch: int = 1000) -> Iterator[tuple[object, ...]]:
         """The rows of a large query, a batch at a time."""
         with self._lock, self._translated():
-            cursor = self._connection.execute(query, values)
+            cursor = self._connection.execute(query, _bound(values))
         while True:
             with self._lock, self._translated():
                 some = cursor.fetchmany(batch)
@@ -179,6 +180,10 @@ def unfolded(path: Path) -> bool:
             return file.read(20)[18:] == b"\x02\x02"
     except OSError:
         return False
+
+
+def _bound(values: tuple[object, ...]) -> Any:
+    return values[0] if len(values) == 1 and isinstance(values[0], dict) else values
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -25,7 +25,7 @@ class Listing:
     """A listing on its way, and what it has come to so far.
 
     total: files and bytes; folders: how many; links: entries that were left out because of their kind;
-    excluded: entries that the filter left out; gaps: parts that could not be listed; absent: there was no root;
+    excluded: entries that the filter left out; gaps: parts that could not be read; absent: there was no root;
     failed: it ended with an error.
     """
 
@@ -36,7 +36,7 @@ class Listing:
         self.folders = 0
         self.links = 0
         self.excluded = 0
-        self.gaps: list[Gap] = []
+        self.gaps = 0
         self.absent = False
         self.failed = False
 
@@ -94,7 +94,7 @@ class Listing:
         self.total = self.total.plus(files, size)
         self.folders += 1
         self.excluded += folder.excluded
-        self.gaps += gaps
+        self.gaps += sum(not isinstance(gap.error, Blocked) for gap in gaps)
         if self.folders % _TELL_EVERY == 0:
             self.tell()
         return folder._replace(nodes=nodes, gaps=gaps, left_out=left_out)

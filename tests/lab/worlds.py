@@ -220,7 +220,7 @@ class World:
                 result.journal.header,
                 account.stages(),
                 list(account.changes()),
-                account.troubles(),
+                list(account.troubles()),
                 told,
                 account.checks(),
             )

@@ -13,6 +13,8 @@ _PASSES = 3
 _IDLE_PAGES = 3
 """So many pages in a row without anything new are a loop, even if each brings another token."""
 
+_STATUSES = ("AVAILABLE", "TRASH", "PURGED", "PENDING")
+
 
 async def children(wire: AcdWire, folder: str, **more: str) -> AsyncGenerator[list[AcdNode], None]:
     """Yield what stands in the folder, in pages, each node once, nameless ones and assets left out.
@@ -88,4 +90,6 @@ def _count(data: dict[str, Any]) -> int:
 
 
 def _shown(node: AcdNode, folder: str) -> bool:
+    if node.status not in _STATUSES or not node.parents:
+        raise BadAnswer(f"node {node.id}: a listing does not say whether and where it stands")
     return node.status == "AVAILABLE" and folder in node.parents and node.kind != "ASSET" and node.name != ""

@@ -46,6 +46,7 @@ def _show_plan(path: Path, own: str | None, output: Output, *, as_json: bool, ve
     with (
         app.opened(path, state_dir(), manifest) as saved,
         contextlib.closing(Journal(saved.copy)) as journal,
+        app.doubting(saved),
     ):
         numbers, account = summary(journal), Account(journal)
         if as_json:

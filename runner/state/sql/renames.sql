@@ -1,4 +1,4 @@
--- Work tables of rename detection, in memory, for all pairs of a run. Numbers only: a million renames fit.
+-- Work tables of rename detection, of this process alone, for all pairs of a run. Numbers only: a million renames fit.
 
 -- Sizes that some file has that would be trashed, and some that would be sent.
 CREATE TEMP TABLE IF NOT EXISTS sized (

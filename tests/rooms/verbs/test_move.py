@@ -16,6 +16,7 @@ from runner.model.errors import Denied, Unreadable
 from runner.model.exits import Exit
 from runner.report.summary import summary
 from runner.report.text import run_lines
+from runner.state.account import Account
 from runner.state.journal import Journal
 from tests.lab.faulty import Fault
 from tests.lab.worlds import Ended, World, contents
@@ -99,7 +100,7 @@ def test_a_failing_upload_keeps_every_source_file(world: World) -> None:
     assert ended.stage("retire").state == "held"
     assert sorted(ended.ops("retire", "held")) == sorted(contents(FILES))
     with closing(Journal(ended.path)) as journal:
-        told = [line.text for line in run_lines(summary(journal), ended.code, ended.troubles)]
+        told = [line.text for line in run_lines(summary(journal), ended.code, Account(journal).troubles())]
     assert "  everything is kept in the source: upload did not succeed" in told
 
 

@@ -1,0 +1,1 @@
+"""Whatever comes from outside, read by what must read it: right, or refused in words."""
