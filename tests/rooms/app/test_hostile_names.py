@@ -136,7 +136,9 @@ def test_X1_names_that_would_climb_out_are_told_and_nothing_is_done_with_them(
 
 
 @pytest.mark.torture
-def test_X3_names_that_are_special_elsewhere_make_the_round_trip_unchanged(world: World, there: Path) -> None:
+def test_X2_X3_names_that_are_special_elsewhere_make_the_round_trip_unchanged(
+    world: World, there: Path
+) -> None:
     contents = {
         name: f"content {n}" for n, name in enumerate(STRANGE) if "/" not in name and "／" not in name
     }
@@ -170,19 +172,23 @@ def test_X3_a_name_that_the_disk_cannot_hold_is_blocked_and_never_cut(world: Wor
 
 
 @pytest.mark.torture
-def test_X3_a_name_of_bytes_that_are_no_text_is_told_and_the_rest_is_sent(world: World) -> None:
+def test_X2_X3_a_name_of_bytes_that_are_no_text_is_told_and_the_rest_is_sent(world: World) -> None:
     here = world.folder / "here"
     here.mkdir()
     (here / "good").write_bytes(b"1")
-    with open(os.fsencode(here) + b"/bad\xff", "wb"):
-        pass
+    for name in (b"bad\xff", b"\xc0\xae\xc0\xae\xc0\xafx"):  # the second is "../x", overlong
+        with open(os.fsencode(here) + b"/" + name, "wb"):
+            pass
     world.write("dst", {"lost": "0"})
 
     ended = world.run(world.pair(source=str(here)))
 
     assert ended.code == 3
     assert world.files("dst") == {"good": b"1", "lost": b"0"}
-    assert [(one.path, one.kind) for one in ended.troubles] == [("bad\\udcff", "blocked")]
+    assert sorted((one.path, one.kind) for one in ended.troubles) == [
+        ("\\udcc0\\udcae\\udcc0\\udcae\\udcc0\\udcafx", "blocked"),
+        ("bad\\udcff", "blocked"),
+    ]
 
 
 @pytest.mark.torture

@@ -226,8 +226,9 @@ def test_N18_no_space_stops_further_uploads_and_holds_the_trash(world: World) ->
     ) == set(world.files("src"))
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize("error", [LoginNeeded("no token"), Unsynced("the disk did not say so")])
-def test_what_no_other_upload_could_survive_stops_the_stage(
+def test_D2_what_no_other_upload_could_survive_stops_the_stage(
     world: World, error: LoginNeeded | Unsynced
 ) -> None:
     world.write("src", {f"f{number:03}": "x" for number in range(60)})
