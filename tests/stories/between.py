@@ -157,3 +157,22 @@ def listener() -> Iterator[tuple[str, list[bytes]]]:
         finally:
             over.set()
             thread.join()
+
+
+def listing(asked: Asked) -> bool:
+    """Is a folder listed?"""
+    return asked.method == "GET" and "/nodes?" in asked.path and "parents:" in asked.path
+
+
+def page_of(asked: Asked) -> Said | None:
+    """The page of a listing, if it is one of a folder that holds `old.jpg` or `kept.jpg`."""
+    if listing(asked) and "name:" not in asked.path:
+        said = asked.real()
+        if any(node["name"] in ("old.jpg", "kept.jpg") for node in said.json.get("data", [])):
+            return said
+    return None
+
+
+def raw(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
+    """An answer as it goes over the wire."""
+    return "\r\n".join([f"HTTP/1.1 {status}", *headers, "", ""]).encode() + body

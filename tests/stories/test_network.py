@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.stories.between import Asked, Said, between, listener
+from tests.stories.between import Asked, Said, between, listener, page_of, raw
 from tests.stories.conftest import Machine
 from tests.stories.spoilt import Scene, md5
 from tests.stories.test_places import Account, account
@@ -40,25 +40,6 @@ def scene(machine: Machine, one_account: Account) -> Iterator[Scene]:
 
 SEED = {"old.jpg": md5(b"old"), "kept.jpg": md5(b"kept")}
 MIRRORED = {"kept.jpg": md5(b"kept"), "new.jpg": md5(b"new")}
-
-
-def listing(asked: Asked) -> bool:
-    """Is a folder listed?"""
-    return asked.method == "GET" and "/nodes?" in asked.path and "parents:" in asked.path
-
-
-def page_of(asked: Asked) -> Said | None:
-    """The page of a listing, if it is one of the job's own folder."""
-    if listing(asked) and " AND " not in asked.path:
-        said = asked.real()
-        if any(node["name"] in ("old.jpg", "kept.jpg") for node in said.json.get("data", [])):
-            return said
-    return None
-
-
-def raw(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
-    """An answer as it goes over the wire."""
-    return "\r\n".join([f"HTTP/1.1 {status}", *headers, "", ""]).encode() + body
 
 
 @pytest.mark.torture
@@ -280,7 +261,8 @@ def test_N12_a_listing_without_a_proper_end_ends_and_trashes_nothing(scene: Scen
         if said is None:
             return None
         pages.append(said)
-        return spoil(asked, said)
+        spoilt: Said = spoil(asked, said)
+        return spoilt
 
     with between(scene.account.url, rule) as middle:
         said = scene.run(middle.url)
