@@ -78,7 +78,7 @@ PLANS = (
     Ablation(
         "the lease",
         put(running, "leased", open_gate),
-        ("tests/stories/test_shared.py::test_L2_a_run_on_another_machine_is_refused_while_one_goes_on",),
+        ("tests/rooms/app/test_edges.py::test_L2_a_run_holds_its_lease_while_it_writes",),
         slow=True,
     ),
     Ablation(

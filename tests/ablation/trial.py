@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+import tests.lab.worlds  # noqa: F401  (what the trials need is loaded once)
 from tests.ablation.plugin import Recorder
 from tests.ablation.switch import Ablation
 from tests.ablation.table import ABLATIONS
@@ -53,6 +54,7 @@ def trial(ablation: Ablation) -> list[str]:
 
 def _run(ablation: Ablation, answer: "multiprocessing.connection.Connection") -> None:
     os.environ["ACDRUN_ABLATION"] = ablation.name
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     recorder, said = Recorder(), io.StringIO()
     folder = tempfile.mkdtemp(prefix="acdrun-ablation-", dir=_MEMORY if _MEMORY.is_dir() else None)
     options = [

@@ -8,6 +8,7 @@ from runner.model.backend import Backend
 from runner.model.checksum import Checksum
 from runner.model.content import Content
 from runner.model.errors import Blocked, Denied, NotFound
+from runner.model.hidden import LEASES
 from runner.model.node import Node
 from runner.tasks import barrier
 from tests.lab.faulty import Fault
@@ -167,3 +168,27 @@ def test_G4_a_destination_that_became_another_place_meanwhile_is_told_by_the_bar
     assert ended.code == 4
     assert "the destination is not the place" in ended.op("barrier", "").note
     assert world.files("dst").keys() >= {"was/gone"}
+
+
+@pytest.mark.torture
+def test_L2_a_run_holds_its_lease_while_it_writes(world: World) -> None:
+    world.fields["dst"] = {"lock": "remote"}
+    world.write("src", {"a": "1"})
+    seen: list[set[str]] = []
+
+    def wrap(remote: str, inner: Backend) -> Backend:
+        whole = inner.put
+
+        async def put(path: str, content: Content, *, expect: str | None) -> Node:
+            if path == "a":
+                seen.append({node.name for node in world.tree("dst").children["root"].values()})
+            return await whole(path, content, expect=expect)
+
+        if remote == "dst":
+            vars(inner)["put"] = put
+        return inner
+
+    world.wrap = wrap
+
+    assert world.run(world.pair("copy")).code == 0
+    assert seen == [{LEASES}]
