@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from runner.app import running
+from runner.app import draining
 from runner.engine import acceptance
 from runner.manifest import load
 from runner.model import limits
@@ -255,7 +255,7 @@ GUARDS = (
     ),
     Ablation(
         "a plan is looked at again before it is applied",
-        put(running, "look_again", none),
+        put(draining, "look_again", none),
         (
             f"{_APP}/test_standing.py::test_S9_a_plan_is_not_applied_when_the_source_is_not_mounted",
             f"{_APP}/test_standing.py::test_a_plan_is_not_applied_once_there_is_no_room",

@@ -1,6 +1,6 @@
 """What is held against a saved plan, and what keeps two runs apart, each taken out."""
 
-from runner.app import applying, plans, running
+from runner.app import applying, draining, plans, running
 from runner.model.exits import Exit
 from runner.remote import lease
 from runner.remote.lease import Lease
@@ -68,7 +68,7 @@ PLANS = (
     ),
     Ablation(
         "the lock",
-        put(running, "locked", open_door),
+        put(draining, "locked", open_door),
         (
             "tests/rooms/app/test_jobs.py"
             "::test_l1_a_run_whose_destination_is_being_written_to_is_refused_with_nothing_left_behind",
@@ -77,7 +77,7 @@ PLANS = (
     ),
     Ablation(
         "the lease",
-        put(running, "leased", open_gate),
+        put(draining, "leased", open_gate),
         ("tests/rooms/app/test_edges.py::test_L2_a_run_holds_its_lease_while_it_writes",),
         slow=True,
     ),
