@@ -74,7 +74,7 @@ def _add(standing: Standing, header: Header, path: Path, alive: dict[str, str]) 
         standing.last, standing.journal = header, path
         standing.going = alive.get(header.id, "") if header.state != "closed" else ""
     if standing.good is None and header.exit == Exit.CONVERGED:
-        standing.good = header.since
+        standing.good = header.created
 
 
 def _pairs(header: Header, path: Path) -> tuple[str, ...]:

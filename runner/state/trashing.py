@@ -47,6 +47,11 @@ class Trashing:
         )
         return int(str(self._journal.database.rows(query, self._pair, task)[0][0]))
 
+    def given_up(self) -> int:
+        """How many files a look has given up already, one that was cut off before it could say so."""
+        query = "SELECT count(*) FROM op WHERE stage = ? AND node = 'file' AND state = 'stale'"
+        return int(str(self._journal.database.rows(query, self._stage())[0][0]))
+
     def files(self, after: int) -> list[Doomed]:
         """The next files whose operation comes after that one: folder by folder, in path order."""
         return [Doomed(*row) for row in self._journal.database.rows(_PAGE, after, self._stage(), PAGE)]  # type: ignore[arg-type]

@@ -48,7 +48,9 @@ class Barrier(Task):
             return Outcome()
         if objections := await standing(ctx, "barrier"):
             raise together(objections, ctx.pair.place)
+        before = ctx.trashing.given_up() if planned else 0
         drifted, named = await self._drift(ctx) if planned else (0, [])
+        drifted += before
         if not drifted:
             return Outcome()
         number = f"{drifted:,} file{'s' * (drifted != 1)} to be trashed changed since"

@@ -96,7 +96,7 @@ GUARDS = (
     Ablation(
         "source missing",
         both(put(list_task.Listing, "_folders", _missing_is_empty), _silent_about("does not exist")),
-        (f"{_APP}/test_guards.py::test_g1_a_missing_source_is_refused",),
+        (f"{_APP}/test_guards.py::test_G1_a_missing_source_is_refused",),
     ),
     Ablation(
         "source missing, before a plan is applied",
@@ -111,7 +111,7 @@ GUARDS = (
     Ablation(
         "sentinel",
         _silent_about("sentinel"),
-        (f"{_APP}/test_guards.py::test_s9_a_source_without_its_sentinel_is_refused",),
+        (f"{_APP}/test_guards.py::test_S9_a_source_without_its_sentinel_is_refused",),
     ),
     Ablation(
         "mount",
@@ -137,7 +137,7 @@ GUARDS = (
     Ablation(
         "source.empty",
         _without("source.empty"),
-        (f"{_APP}/test_guards.py::test_g2_an_empty_source_is_refused_while_the_destination_holds_something",),
+        (f"{_APP}/test_guards.py::test_G2_an_empty_source_is_refused_while_the_destination_holds_something",),
     ),
     Ablation(
         "source.min_files",
@@ -156,18 +156,18 @@ GUARDS = (
         _without("trash.always"),
         (
             f"{_APP}/test_last_run.py"
-            "::test_g7_names_that_a_new_filter_hides_are_no_trash_and_need_a_look_at_the_plan",
+            "::test_G7_names_that_a_new_filter_hides_are_no_trash_and_need_a_look_at_the_plan",
         ),
     ),
     Ablation(
         "trash.max",
         _without("trash.max"),
-        (f"{_APP}/test_accept.py::test_g3_a_tenth_of_the_entries_may_be_trashed",),
+        (f"{_APP}/test_accept.py::test_G3_a_tenth_of_the_entries_may_be_trashed",),
     ),
     Ablation(
         "trash.max_files",
         _without("trash.max_files"),
-        (f"{_APP}/test_accept.py::test_g3_a_thousand_files_may_be_trashed_and_one_more_may_not",),
+        (f"{_APP}/test_accept.py::test_G3_a_thousand_files_may_be_trashed_and_one_more_may_not",),
         slow=True,
     ),
     Ablation(
@@ -178,15 +178,15 @@ GUARDS = (
     Ablation(
         "overwrite.max",
         _without("overwrite.max"),
-        (f"{_APP}/test_guards.py::test_g8_more_overwrites_than_the_limit_are_refused",),
+        (f"{_APP}/test_guards.py::test_G8_more_overwrites_than_the_limit_are_refused",),
     ),
     Ablation(
         "overlap",
         put(load, "overlaps", empty),
         (
-            "tests/rooms/manifest/test_overlaps.py::test_g6_a_destination_that_meets_its_source_is_refused",
+            "tests/rooms/manifest/test_overlaps.py::test_G6_a_destination_that_meets_its_source_is_refused",
             "tests/rooms/manifest/test_overlaps.py"
-            "::test_g6_two_destinations_within_each_other_are_refused_in_any_order",
+            "::test_G6_two_destinations_within_each_other_are_refused_in_any_order",
         ),
     ),
     Ablation(

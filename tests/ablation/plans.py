@@ -43,7 +43,7 @@ PLANS = (
         (
             f"{_STORY}[expired]",
             f"{_STORY}[from the future]",
-            f"{_ROOM}::test_d9_a_plan_of_yesterday_is_refused",
+            f"{_ROOM}::test_D9_a_plan_of_yesterday_is_refused",
         ),
     ),
     Ablation(
@@ -59,7 +59,7 @@ PLANS = (
     Ablation(
         "a plan is applied once",
         put(applying, "_GO_ON", tuple(Exit)),
-        (f"{_STORY}[applied]", f"{_ROOM}::test_d9_a_plan_is_applied_once"),
+        (f"{_STORY}[applied]", f"{_ROOM}::test_D9_a_plan_is_applied_once"),
     ),
     Ablation(
         "what was begun is finished with its own plan",
@@ -71,7 +71,7 @@ PLANS = (
         put(draining, "locked", open_door),
         (
             "tests/rooms/app/test_jobs.py"
-            "::test_l1_a_run_whose_destination_is_being_written_to_is_refused_with_nothing_left_behind",
+            "::test_L1_a_run_whose_destination_is_being_written_to_is_refused_with_nothing_left_behind",
             f"{_ROOM}::test_a_plan_needs_no_lock_and_applying_one_does",
         ),
     ),

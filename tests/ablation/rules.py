@@ -234,7 +234,7 @@ RULES = (
         (
             f"{_CONTRACT}[memory-a_create_never_replaces]",
             f"{_CONTRACT}[memory-a_replace_of_another_generation_is_stale]",
-            f"{_APP}/test_plans.py::test_d10_what_drifted_is_told_and_left_and_the_rest_goes_on",
+            f"{_APP}/test_plans.py::test_D10_what_drifted_is_told_and_left_and_the_rest_goes_on",
         ),
     ),
     Ablation(
@@ -265,7 +265,7 @@ RULES = (
     Ablation(
         "4: an upload is looked for before it is repeated",
         put(Upload, "_already_there", _no_look),
-        (f"{_APP}/test_trouble.py::test_n3_an_upload_whose_answer_was_lost_is_found_and_not_sent_again",),
+        (f"{_APP}/test_trouble.py::test_N3_an_upload_whose_answer_was_lost_is_found_and_not_sent_again",),
     ),
     Ablation(
         "4: a move is looked for before it is repeated",
@@ -315,7 +315,7 @@ RULES = (
         "6: what is stored is compared with what was sent",
         put(Upload, "_proof", _take_its_word),
         (
-            f"{_APP}/test_trouble.py::test_n11_bytes_that_stand_there_wrong_after_an_upload_are_damage_and_no_drift",
+            f"{_APP}/test_trouble.py::test_N11_bytes_that_stand_there_wrong_after_an_upload_are_damage_and_no_drift",
             f"{_APP}/test_corrupted.py::test_N11_what_was_stored_wrong_is_found_and_does_not_stay",
         ),
     ),
@@ -327,7 +327,7 @@ RULES = (
     Ablation(
         "6: the source is the generation that was listed",
         both(put(Remote, "_listed", _any_generation), put(Content, "chunks", _any_size)),
-        (f"{_APP}/test_trouble.py::test_s1_a_source_that_changes_while_it_is_read_is_tried_again_then_told",),
+        (f"{_APP}/test_trouble.py::test_S1_a_source_that_changes_while_it_is_read_is_tried_again_then_told",),
     ),
     Ablation(
         "6: a source has the size that was listed",
@@ -342,7 +342,7 @@ RULES = (
     Ablation(
         "6: a file of a disk is compared before and after it is read",
         put(reading, "generation", _one_and_the_same),
-        ("tests/rooms/local/test_reading.py::test_s1_a_file_that_moves_on_while_it_is_read_is_changed",),
+        ("tests/rooms/local/test_reading.py::test_S1_a_file_that_moves_on_while_it_is_read_is_changed",),
     ),
     Ablation(
         "7: only the generation that was stored wrong is withdrawn",
@@ -369,14 +369,14 @@ RULES = (
         put(walk, "look", _gapless),
         (
             "tests/rooms/remote_walk/test_walk.py::test_a_folder_that_cannot_be_listed_is_a_gap_and_the_walk_goes_on",
-            f"{_APP}/test_guards.py::test_s8_a_folder_of_the_source_that_cannot_be_listed_stops_all_trash_of_its_pair",
+            f"{_APP}/test_guards.py::test_S8_a_folder_of_the_source_that_cannot_be_listed_stops_all_trash_of_its_pair",
         ),
     ),
     Ablation(
         "8: a listing with gaps has failed",
         put(scheduler, "read_pair", _gaps_are_fine("list source", "list destination")),
         (
-            f"{_APP}/test_guards.py::test_s8_a_folder_of_the_source_that_cannot_be_listed_stops_all_trash_of_its_pair",
+            f"{_APP}/test_guards.py::test_S8_a_folder_of_the_source_that_cannot_be_listed_stops_all_trash_of_its_pair",
         ),
     ),
     Ablation(

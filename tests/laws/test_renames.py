@@ -103,6 +103,7 @@ class Renaming(Trial):
         assert not trashed & {b"1", b"2", b"3"}
 
 
+@pytest.mark.slow
 @pytest.mark.torture
 def test_p_a_run_with_renames_killed_at_any_commit_and_run_again_was_never_killed() -> None:
     for number, after in deaths():
@@ -123,6 +124,7 @@ def test_p_a_run_with_renames_killed_at_any_commit_and_run_again_was_never_kille
             break
 
 
+@pytest.mark.slow
 @pytest.mark.torture
 def test_p_a_plan_with_renames_killed_at_any_commit_and_applied_again_was_never_killed() -> None:
     for number, after in itertools.islice(deaths(), 400):

@@ -324,19 +324,20 @@ class Round:
         }
         file = self.top / "storm.yaml"
         file.write_text(json.dumps(job))
-        return subprocess.Popen(
-            [sys.executable, "-m", "runner", str(file)],
-            env={
-                "PATH": os.environ["PATH"],
-                "HOME": str(self.top),
-                "PYTHONPATH": str(CHECKOUT),
-                "ACDRUN_STATE": str(self.top / "state"),
-                **self.there.environment(),
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=(self.top / "said").open("wb"),
-        )
+        with (self.top / "said").open("wb") as said:
+            return subprocess.Popen(
+                [sys.executable, "-m", "runner", str(file)],
+                env={
+                    "PATH": os.environ["PATH"],
+                    "HOME": str(self.top),
+                    "PYTHONPATH": str(CHECKOUT),
+                    "ACDRUN_STATE": str(self.top / "state"),
+                    **self.there.environment(),
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+            )
 
     def _ended(self, process: "subprocess.Popen[bytes]") -> None:
         if process.returncode:

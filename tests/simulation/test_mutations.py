@@ -7,6 +7,7 @@ from tests.simulation.mutations import MUTATIONS, Mutation
 from tests.simulation.stage import simulate
 
 
+@pytest.mark.slow
 @pytest.mark.torture
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.rule)
 def test_G9_a_rule_taken_out_is_missed(mutation: Mutation) -> None:

@@ -71,6 +71,7 @@ def test_lists_agree_with_what_was_copied(rclone: Rclone) -> None:
     assert "Total size: 7 B" in lists["size"]
 
 
+@pytest.mark.slow
 def test_a_folder_of_more_than_two_pages_is_listed_whole(rclone: Rclone) -> None:
     rclone.write({f"{number}.txt": "x" for number in range(450)})
 

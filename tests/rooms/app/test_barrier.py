@@ -10,6 +10,7 @@ from runner.model.backend import Backend
 from runner.model.content import Content
 from runner.model.errors import Denied
 from runner.model.node import Node
+from runner.model.task import Context
 from runner.tasks import barrier
 from tests.lab import Fault
 from tests.lab.faulty import Meddle
@@ -240,6 +241,31 @@ def test_N12_a_folder_that_cannot_be_listed_again_keeps_all_of_the_trash(world: 
 
     assert ended.code == Denied.exit
     assert len(world.files("dst")) == 251
+
+
+def test_a_barrier_that_was_killed_after_it_gave_files_up_still_holds_the_trash(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It writes down what changed before it can say what follows from that."""
+    world.write("src", {"a": "1"})
+    world.write("dst", MANY)
+    plan = world.plan(world.pair("mirror", guard=LOOSE), out=tmp_path / "saved.plan").path
+    world.write("dst", {"1/f070": "theirs"})
+    whole = barrier.Barrier._drift
+
+    async def killed(self: barrier.Barrier, ctx: Context) -> tuple[int, list[str]]:
+        await whole(self, ctx)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(barrier.Barrier, "_drift", killed)
+    with pytest.raises(KeyboardInterrupt):
+        world.apply(plan)
+    monkeypatch.setattr(barrier.Barrier, "_drift", whole)
+
+    ended = world.apply(plan)
+
+    assert ended.code == 5
+    assert world.trash("dst") == {}
 
 
 def test_a_barrier_that_was_cut_off_is_looked_through_again(world: World, tmp_path: Path) -> None:

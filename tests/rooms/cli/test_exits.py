@@ -122,7 +122,7 @@ def test_9_what_was_stored_is_damaged(acdrun: Acdrun, place: Path, monkeypatch: 
     ended = acdrun("m.yaml")
 
     assert ended.code == Exit.DAMAGED
-    assert "damaged: reading back gave md5:0000" in ended.out
+    assert "corrupted: reading back gave md5:0000" in ended.out
 
 
 def test_10_changes_are_pending(acdrun: Acdrun) -> None:

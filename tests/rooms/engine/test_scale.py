@@ -108,6 +108,7 @@ def test_P13_a_journal_of_100_000_operations_is_filled_and_drained_in_flat_memor
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 @pytest.mark.torture
 def test_P13_a_plan_of_100_000_operations_takes_flat_memory(tmp_path: Path) -> None:
     plan, run, (folders, nodes) = said(RUN, tmp_path)

@@ -212,6 +212,7 @@ def test_the_summary_counts_what_leaves_the_source(world: World) -> None:
     assert (pair.leaving.number, pair.retired.number, pair.trashed.number) == (4, 4, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.torture
 @pytest.mark.parametrize("algorithms", [["md5"], []])
 def test_i2_a_move_killed_at_any_commit_loses_nothing_and_is_finished_by_the_next(
