@@ -48,11 +48,25 @@ def outcome_lines(code: Exit, summary: Summary) -> Iterator[Line]:
     """How it ended, unless all is well, and what to do next."""
     if code is Exit.CONVERGED:
         return
-    yield Line(f"exit {int(code)}: {code.meaning}", "block" if code is Exit.INCOMPLETE else "error")
+    yield Line(
+        f"exit {int(code)}: {_meaning(code, summary)}", "block" if code is Exit.INCOMPLETE else "error"
+    )
     if hint := next_step(code, summary):
         yield Line(f"  {hint}", "dim")
     if summary.header.purpose != "plan":
         yield Line(f"  every path: acdrun log {summary.header.id}", "dim")
+
+
+def _meaning(code: Exit, summary: Summary) -> str:
+    """What the code means here, where it means one of two things."""
+    if code is not Exit.REFUSED:
+        return code.meaning
+    barred = any(_stopped_at_the_barrier(numbers) for numbers in summary.pairs)
+    return (
+        "a guard refused before the trash; nothing was removed"
+        if barred
+        else "a guard refused; nothing was changed"
+    )
 
 
 def next_step(code: Exit, summary: Summary) -> str:

@@ -284,7 +284,7 @@ RULES = (
         "4: a drive is asked whether an upload arrived",
         put(Store, "_adopted", lambda self, folder, name, content, form, error: _raise(error)),
         (
-            "tests/rooms/acd/test_store.py::test_an_upload_that_appears_after_we_gave_up_is_adopted_by_the_next_attempt",
+            "tests/rooms/acd/test_store.py::test_N16_an_upload_that_appears_after_we_gave_up_is_adopted_by_the_next_attempt",
         ),
     ),
     Ablation(
@@ -322,7 +322,7 @@ RULES = (
     Ablation(
         "6: a drive's answer is compared with what was sent",
         put(Store, "_proven", _believed),
-        ("tests/rooms/acd/test_store.py::test_a_wrong_digest_trashes_exactly_the_node_that_was_made",),
+        ("tests/rooms/acd/test_store.py::test_N9_a_wrong_digest_trashes_exactly_the_node_that_was_made",),
     ),
     Ablation(
         "6: the source is the generation that was listed",
@@ -362,7 +362,7 @@ RULES = (
     Ablation(
         "7: a drive takes away the node that it made",
         put(Store, "_discard", _leave_it),
-        ("tests/rooms/acd/test_store.py::test_a_wrong_digest_trashes_exactly_the_node_that_was_made",),
+        ("tests/rooms/acd/test_store.py::test_N9_a_wrong_digest_trashes_exactly_the_node_that_was_made",),
     ),
     Ablation(
         "8: what could not be listed is not absent",

@@ -119,7 +119,7 @@ def test_P2_P3_P6_P9_a_run_killed_at_any_commit_and_run_again_was_never_killed(
 
 
 @pytest.mark.torture
-@pytest.mark.parametrize("folds", [False, True])
+@pytest.mark.parametrize("folds", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_P2_P3_P6_P9_an_applied_plan_killed_at_any_commit_and_applied_again_was_never_killed(
     folds: bool,
 ) -> None:
