@@ -88,7 +88,7 @@ def digests(files: Mapping[str, str]) -> dict[str, str]:
 
 @pytest.mark.slow
 @pytest.mark.torture
-def test_P2_P3_P6_P9_a_run_to_a_drive_killed_at_any_commit_and_run_again_was_never_killed(
+def test_P2_P3_P6_P9_a_run_to_a_drive_killed_at_every_fifth_commit_and_run_again_was_never_killed(
     tmp_path: Path,
 ) -> None:
     for number, after in ((n, after) for n in itertools.count(1, 5) for after in (False, True)):
