@@ -88,6 +88,7 @@ def digests(files: Mapping[str, str]) -> dict[str, str]:
 
 @pytest.mark.slow
 @pytest.mark.torture
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # who is killed closes nothing
 def test_P2_P3_P6_P9_a_run_to_a_drive_killed_at_every_fifth_commit_and_run_again_was_never_killed(
     tmp_path: Path,
 ) -> None:
