@@ -82,7 +82,10 @@ def load_ballast(state: Path) -> None:
         if ballast.exists() and ballast.stat().st_size == BALLAST_BYTES:
             return
         with ballast.open("wb") as file:
-            file.write(os.urandom(BALLAST_BYTES))  # zeros would be squeezed to nothing by some disks
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, BALLAST_BYTES)
+            else:
+                file.write(os.urandom(BALLAST_BYTES))  # zeros would be squeezed to nothing by some disks
 
 
 def drop_ballast(state: Path) -> None:
