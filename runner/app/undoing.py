@@ -121,6 +121,7 @@ def _pair(pair: Pair, name: str, source: bool, wanted: Undo) -> Pair:
     ends = (pair.destination, pair.source) if source else (pair.source, pair.destination)
     most = wanted.max_trash
     trash = pair.guard.trash if most is None else TrashGuard(max=1.0, max_files=most)
+    trash = trash.model_copy(update={"no_history": "allow"})  # the run's own journal says what to trash
     return replace(
         pair, name=name, source=ends[0], destination=ends[1], mode="copy", filter=RuleFilter(wanted.rules),
         guard=GuardPolicy(source=SourceGuard(empty="allow"), trash=trash, overwrite=OverwriteGuard(max=1.0)),

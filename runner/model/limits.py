@@ -7,6 +7,11 @@ from runner.model.pair import Pair
 from runner.model.show import show_percent, show_size
 from runner.model.tally import Amount, Check, Seen, Tally
 
+_WHY_NO_HISTORY = (
+    "while no good run of this pair is on record here: a first run into a place that holds files already,"
+    " or the state directory was lost, or the manifest or one of the places was renamed"
+)
+
 
 def checks_of(pair: Pair, tally: Tally, last: Seen | None) -> Iterator[Check]:
     """Hold the finished plan against every limit, in the order of a manifest; what passes is told too."""
@@ -91,6 +96,9 @@ def _trash(pair: Pair, tally: Tally, last: Seen | None) -> Iterator[Check]:
     if part.number > limit.always and share > limit.max:
         refused = True
         yield _refusal(pair, "trash.max", show_percent(limit.max), f"{would} ({show_percent(share)})")
+    if last is None and limit.no_history == "refuse" and part.number > limit.always:
+        refused = True
+        yield _refusal(pair, "trash.no_history", "refuse", f"{would}, {_WHY_NO_HISTORY}")
     if (part.number or tally.renamed.number) and not refused:
         most = f"{limit.max_files:,}"
         if limit.max_bytes is not None:
@@ -128,8 +136,10 @@ def _destination(pair: Pair, tally: Tally, last: Seen | None) -> Iterator[Check]
 
 
 def _refusal(pair: Pair, limit: str, value: str, but: str) -> Check:
-    place = pair.limits.get(limit)
-    return Check(limit, "refused", f"{limit} is {value} ({place or 'default'}), but {but}")
+    where = pair.limits.get(limit) or (
+        f"default, for the pair at {pair.place}" if pair.place.file else "default"
+    )
+    return Check(limit, "refused", f"{limit} is {value} ({where}), but {but}")
 
 
 def _less(now: Amount, then: Amount) -> Amount:

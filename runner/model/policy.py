@@ -123,7 +123,14 @@ class TrashGuard(_Policy):
     always: int = Field(
         default=10,
         ge=0,
-        description="A plan that trashes no more files than this is never refused by its share.",
+        description="A plan that trashes no more files than this is never refused by its share, nor for want "
+        "of a history.",
+    )
+    no_history: Literal["refuse", "allow"] = Field(
+        default="refuse",
+        description="What to do with a plan that trashes more than `always` while no good run of the pair is on "
+        "record: on a first run, or after the state directory was lost. `allow` where every run starts without "
+        "one, such as on CI runners.",
     )
 
 

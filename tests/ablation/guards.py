@@ -176,6 +176,15 @@ GUARDS = (
         (f"{_APP}/test_accept.py::test_bytes_that_may_be_trashed_can_be_limited",),
     ),
     Ablation(
+        "trash.no_history",
+        _without("trash.no_history"),
+        (
+            f"{_APP}/test_no_history.py"
+            "::test_D6_a_mirror_that_lost_its_state_and_part_of_its_source_trashes_nothing_unasked",
+            f"{_APP}/test_no_history.py::test_a_plan_is_refused_as_the_run_would_be",
+        ),
+    ),
+    Ablation(
         "overwrite.max",
         _without("overwrite.max"),
         (f"{_APP}/test_guards.py::test_G8_more_overwrites_than_the_limit_are_refused",),

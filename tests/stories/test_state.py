@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -64,6 +65,10 @@ def _copied(machine: Machine) -> dict[str, str]:
     return {path.relative_to(copy).as_posix(): path.read_text() for path in copy.rglob("*") if path.is_file()}
 
 
+def _trashed(machine: Machine) -> set[str]:
+    return {path for path in _copied(machine) if path.startswith(".acdrun-trash/")}
+
+
 @pytest.mark.torture
 def test_D5_an_older_copy_of_the_state_makes_no_old_plan_true_again(machine: Machine, job: str) -> None:
     shutil.copytree(machine.state, machine.home / "older")
@@ -100,6 +105,44 @@ def test_D6_without_any_state_the_next_run_finds_by_content_what_is_there(machin
     assert again.code == 0
     assert "nothing to do: 20 files (190B) are the same on both sides, proven by md5" in again.out
     assert not (machine.home / "copy/.acdrun-trash").exists()
+
+
+@pytest.mark.torture
+def test_D6_a_state_that_was_lost_with_part_of_the_source_trashes_nothing_until_somebody_says_so(
+    machine: Machine, job: str
+) -> None:
+    for number in range(12):
+        (machine.photos / f"{number}.txt").unlink()
+    shutil.rmtree(machine.state)
+    before = _copied(machine)
+    loose = LOCAL.replace("mode: mirror", "mode: mirror, guard: {trash: {max: 100%}}")
+    (machine.jobs / "local.yaml").write_text(loose)
+
+    refused = machine.acdrun(job)
+    untouched = _copied(machine)
+    (command,) = re.findall(r"acdrun (jobs/local.yaml --accept [0-9a-f]+)", refused.err + refused.out)
+    accepted = machine.acdrun(*command.split())
+
+    assert (refused.code, untouched) == (4, before)
+    said = " ".join((refused.out + refused.err).split())
+    assert "trash.no_history is refuse (default, for the pair at jobs/local.yaml:5:13), but 12 files" in said
+    assert "no good run of this pair is on record here" in said
+    assert accepted.code == 0, accepted.out + accepted.err
+    assert sorted(_copied(machine)) == sorted({f"{n}.txt" for n in range(12, 20)} | _trashed(machine))
+
+
+@pytest.mark.torture
+def test_D6_a_job_whose_runs_never_have_a_state_can_say_so(machine: Machine, job: str) -> None:
+    for number in range(12):
+        (machine.photos / f"{number}.txt").unlink()
+    shutil.rmtree(machine.state)
+    guard = "guard: {trash: {max: 100%, no_history: allow}}"
+    (machine.jobs / "local.yaml").write_text(LOCAL.replace("mode: mirror", f"mode: mirror, {guard}"))
+
+    ended = machine.acdrun(job)
+
+    assert ended.code == 0, ended.out + ended.err
+    assert len(_trashed(machine)) == 12
 
 
 @pytest.mark.torture

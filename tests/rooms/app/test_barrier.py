@@ -17,7 +17,7 @@ from tests.lab.faulty import Meddle
 from tests.lab.worlds import World
 
 MANY = {f"{number // 50}/f{number:03}": "x" for number in range(250)}
-LOOSE = {"trash": {"max": "100%", "max_files": 10_000}}
+LOOSE = {"trash": {"max": "100%", "max_files": 10_000, "no_history": "allow"}}
 PHOTOS = World.ends(source="src:photos", guard=LOOSE)
 
 

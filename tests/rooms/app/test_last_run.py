@@ -31,7 +31,8 @@ def test_a_source_that_lost_most_of_what_the_last_good_run_found_is_refused(worl
     ended = less(world, 200)
 
     assert ended.code == 4
-    assert "shrink.max is 50% (default), but the source holds 100 files" in said(ended)
+    assert "shrink.max is 50% (default, for the pair at " in said(ended)
+    assert "), but the source holds 100 files" in said(ended)
     assert "300 files (300B) of the last good run" in said(ended)
 
 
