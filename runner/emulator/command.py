@@ -80,7 +80,13 @@ async def _serve(options: argparse.Namespace, rules: list[Rule]) -> None:
     faults.rules += rules
     tokens = Tokens(database, options.token_life)
     emulator = Emulator(
-        database, tokens, faults, consent=options.consent, quota=options.quota, verbose=options.verbose
+        database,
+        tokens,
+        faults,
+        consent=options.consent,
+        quota=options.quota,
+        latency_s=options.latency,
+        verbose=options.verbose,
     )
     try:
         try:

@@ -1,10 +1,12 @@
 """The command's options."""
 
 import argparse
+import re
 from pathlib import Path
 
 QUOTA_BYTES = 100 << 30
 TOKEN_LIFE_S = 3600
+MOST_LATENCY_S = 60
 
 
 def parser() -> argparse.ArgumentParser:
@@ -56,6 +58,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="JSON",
         help="a fault rule, or a list; may be repeated",
     )
+    add(
+        "--latency",
+        type=_duration,
+        default=0.0,
+        metavar="TIME",
+        help="delay every answer by so long (20ms, 1.5s), none of them behind another",
+    )
     add("--token-life", type=_positive, default=TOKEN_LIFE_S, metavar="SECONDS", help="life of access tokens")
     add("--issue-token", action="store_true", help="put a token, in rclone's form, into the ready line")
     add("--ready-json", action="store_true", help="print the ready line as JSON")
@@ -79,6 +88,13 @@ def _bytes(text: str) -> int:
     if number < 0:
         raise argparse.ArgumentTypeError("a size is not negative")
     return number
+
+
+def _duration(text: str) -> float:
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s)", text, re.ASCII)
+    if found is None or (seconds := float(found[1]) / (1000 if found[2] == "ms" else 1)) > MOST_LATENCY_S:
+        raise argparse.ArgumentTypeError(f"a time such as 20ms or 1.5s, at most {MOST_LATENCY_S} s")
+    return seconds
 
 
 def _positive(text: str) -> int:

@@ -15,7 +15,7 @@ from runner.emulator.answers import Answer, FileSlice, Refused, front, unknown_o
 from runner.emulator.call import Call, Cut
 from runner.emulator.connection import HttpServer
 from runner.emulator.database import Database
-from runner.emulator.faults import Faults
+from runner.emulator.faults import Faults, Rule
 from runner.emulator.oauth import Tokens
 from runner.emulator.routing import Route, Router, split_target
 from runner.emulator.sending import close, send
@@ -39,6 +39,7 @@ class Emulator:
         *,
         consent: Consent,
         quota: int,
+        latency_s: float = 0.0,
         verbose: bool = False,
     ) -> None:
         """Put the parts together; `quota` is in bytes."""
@@ -47,6 +48,7 @@ class Emulator:
         self.faults = faults
         self.consent = consent
         self.quota = quota
+        self.latency_s = latency_s
         self.verbose = verbose
         self.url = ""
         self.address = ("", 0)
@@ -79,11 +81,10 @@ class Emulator:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, whatever it is."""
         try:
-            call, route = self._open(request)
-            answer = await self._answer(call, route)
-            return await send(request, answer, call.rule)
-        except Refused as refusal:
-            return await send(request, refusal.answer, None)
+            answer, rule = await self._reply(request)
+            if self.latency_s and not request.path.startswith("/admin/"):
+                await asyncio.sleep(self.latency_s)
+            return await send(request, answer, rule)
         except Cut:
             close(request)
             return web.Response()
@@ -98,6 +99,14 @@ class Emulator:
         finally:
             if self.verbose:
                 sys.stderr.write(f"{request.method} {request.raw_path.partition('?')[0]}\n")
+
+    async def _reply(self, request: web.BaseRequest) -> tuple[Answer, Rule | None]:
+        """Return what to answer, and the fault in force; raises Cut."""
+        try:
+            call, route = self._open(request)
+            return await self._answer(call, route), call.rule
+        except Refused as refusal:
+            return refusal.answer, None
 
     def _open(self, request: web.BaseRequest) -> tuple[Call, Route]:
         """Find the route of a request, count it, pick its fault; raises Refused 400, 404 or 405."""

@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
+from runner.emulator.options import parser
 from tests.emulator.conftest import Drive, Json, Launch
 
 
@@ -104,6 +106,28 @@ def test_slowness_delays_and_paces(drive: Drive, folder: str) -> None:
 
     assert content == b"x" * 1000
     assert 0.25 < time.monotonic() - start < 3
+
+
+def test_latency_delays_every_answer_and_none_behind_another(launch: Launch) -> None:
+    drive = launch("--latency", "200ms")
+
+    start = time.monotonic()
+    with ThreadPoolExecutor(20) as pool:
+        names = [f"file {number}" for number in range(20)]
+        statuses = [answer.status_code for answer in pool.map(lambda name: drive.upload(name, b"x"), names)]
+    took = time.monotonic() - start
+
+    assert statuses == [201] * 20
+    assert 0.2 <= took < 20 * 0.2
+    assert drive.get("drive/v1/nothing").elapsed.total_seconds() >= 0.2
+
+
+@pytest.mark.parametrize("text", ["20", "ms", "-1ms", "1m", "61s", "1e3ms", "\u0663s"])
+def test_a_latency_has_a_unit_and_a_bound(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args(["--dir", "d", f"--latency={text}"])
+
+    assert "a time such as 20ms or 1.5s" in capsys.readouterr().err
 
 
 def test_a_seed_repeats_its_dice(launch: Launch) -> None:
