@@ -17,6 +17,7 @@ from runner.emulator.answers import Json, front, refused
 from runner.emulator.faults import Rule
 from runner.emulator.multipart import read_json
 from runner.emulator.oauth import Grant
+from runner.emulator.whole import Whole
 
 if TYPE_CHECKING:
     from runner.emulator.server import Emulator
@@ -38,7 +39,7 @@ class Call:
     """What a handler sees of a request."""
 
     emulator: "Emulator"
-    request: web.BaseRequest
+    request: web.BaseRequest | Whole
     names: dict[str, str]
     query: str
     rule: Rule | None = None
@@ -89,10 +90,13 @@ class Call:
 
     async def body(self) -> AsyncIterator[bytes]:
         """Yield the request's body as it arrives; raises Refused 400 when it breaks off or makes no sense."""
-        rule = self.rule
+        rule, request = self.rule, self.request
+        if isinstance(request, Whole):
+            yield request.body
+            return
         pace = rule.bytes_per_s if rule is not None and rule.do == "slow" else None
-        await self._invite()
-        content = self.request.content
+        await _invite(request)
+        content = request.content
         try:
             while True:
                 async with asyncio.timeout(IDLE_S):
@@ -146,12 +150,13 @@ class Call:
         """Read a form-encoded body."""
         return read_form((await self.text()).decode("latin-1"))
 
-    async def _invite(self) -> None:
-        # Some clients (curl, for one) hold a big body back until they are told to send it.
-        expect = self.request.headers.get("Expect", "")
-        if expect.lower() == "100-continue" and self.request.version == HttpVersion11:
-            await self.request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self.request.writer.output_size = 0
+
+async def _invite(request: web.BaseRequest) -> None:
+    # Some clients (curl, for one) hold a big body back until they are told to send it.
+    expect = request.headers.get("Expect", "")
+    if expect.lower() == "100-continue" and request.version == HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
 
 
 def read_form(text: str) -> dict[str, str]:

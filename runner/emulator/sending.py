@@ -3,8 +3,12 @@
 import asyncio
 import os
 import random
-import uuid
+import time
 from collections.abc import AsyncIterator
+from email.utils import formatdate
+from functools import lru_cache
+from http import HTTPStatus
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -14,6 +18,28 @@ from runner.emulator.faults import Rule
 PIECE = 256 << 10
 # So few bytes are read at once, without the detour over a thread.
 SMALL = 64 << 10
+_LINES = {status: f"HTTP/1.1 {status} \r\n" for status in range(200, 600)} | {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus
+}
+
+
+class Reply(NamedTuple):
+    """What to answer, and the fault in force."""
+
+    answer: Answer
+    rule: Rule | None
+
+
+def headed(answer: Answer) -> bytes | None:
+    """Return all that goes before the body of an answer; None for one that must be streamed, or has none."""
+    if not isinstance(answer.body, bytes) or answer.status in (204, 304):
+        return None
+    lines = [_LINES[answer.status]]
+    for name, value in stamped(answer.headers).items():
+        if "\r" in value or "\n" in value:
+            raise ValueError(f"a line break in the header {name}")
+        lines.append(f"{name}: {value}\r\n")
+    return f"{''.join(lines)}Content-Length: {len(answer.body)}\r\nDate: {_date(int(time.time()))}\r\n\r\n".encode()
 
 
 async def send(request: web.BaseRequest, answer: Answer, rule: Rule | None) -> web.StreamResponse:
@@ -74,11 +100,15 @@ def close(request: web.BaseRequest) -> None:
 
 def stamped(headers: dict[str, str]) -> dict[str, str]:
     """Add the headers that every answer carries."""
-    return {
-        **headers,
-        "x-amzn-RequestId": str(uuid.UUID(int=random.getrandbits(128), version=4)),
-        "Server": "Server",
-    }
+    number = random.getrandbits(128)
+    digits = f"{number & ~(0xF000C << 60) | 0x40008 << 60:032x}"
+    identity = f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    return {**headers, "x-amzn-RequestId": identity, "Server": "Server"}
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 async def _pieces(part: FileSlice) -> AsyncIterator[bytes]:

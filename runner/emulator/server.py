@@ -13,12 +13,13 @@ from aiohttp import web
 from runner.emulator import calls_account, calls_admin, calls_content, calls_login, calls_nodes
 from runner.emulator.answers import Answer, FileSlice, Refused, front, unknown_operation
 from runner.emulator.call import Call, Cut
-from runner.emulator.connection import HttpServer
+from runner.emulator.connection import Connection, HttpServer
 from runner.emulator.database import Database
-from runner.emulator.faults import Faults, Rule
+from runner.emulator.faults import Faults
 from runner.emulator.oauth import Tokens
 from runner.emulator.routing import Route, Router, split_target
-from runner.emulator.sending import close, send
+from runner.emulator.sending import Reply, close, send
+from runner.emulator.whole import Whole
 
 LINE_BYTES = 64 << 10
 HEADER_BYTES = 16 << 10
@@ -59,13 +60,12 @@ class Emulator:
     async def start(self, host: str, port: int) -> web.ServerRunner:
         """Listen; sets `url` and `address`. Raises OSError when the address cannot be had."""
         server = HttpServer(
-            self.handle,
+            self,
             access_log=None,
             auto_decompress=False,
             max_line_size=LINE_BYTES,
             max_field_size=HEADER_BYTES,
         )
-        server.verbose = self.verbose
         runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_S)
         await runner.setup()
         site = web.TCPSite(runner, host, port, backlog=1024)
@@ -79,12 +79,14 @@ class Emulator:
         return runner
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request, whatever it is."""
+        """Answer one request, whatever it is, the HTTP library's way."""
         try:
-            answer, rule = await self._reply(request)
-            if self.latency_s and not request.path.startswith("/admin/"):
-                await asyncio.sleep(self.latency_s)
-            return await send(request, answer, rule)
+            connection = request.protocol
+            assert isinstance(connection, Connection)
+            reply, connection.prepared = connection.prepared, None
+            if reply is None:
+                reply = await self.reply(request)
+            return await send(request, reply.answer, reply.rule)
         except Cut:
             close(request)
             return web.Response()
@@ -96,19 +98,27 @@ class Emulator:
                 close(request)  # an answer was under way; the client must see that it is not whole
                 return web.Response()
             return await send(request, front(500, "Internal failure").answer, None)
+
+    async def reply(self, request: web.BaseRequest | Whole) -> Reply:
+        """Return what to answer, and the fault in force; raises Cut, and ConnectionError for a lost one."""
+        try:
+            call, route = self._open(request)
+            reply = Reply(await self._answer(call, route), call.rule)
+        except Refused as refusal:
+            reply = Reply(refusal.answer, None)
+        except (Cut, ConnectionError):
+            raise
+        except Exception:
+            traceback.print_exc(file=sys.stderr)
+            reply = Reply(front(500, "Internal failure").answer, None)
         finally:
             if self.verbose:
                 sys.stderr.write(f"{request.method} {request.raw_path.partition('?')[0]}\n")
+        if self.latency_s and not request.raw_path.startswith("/admin/"):
+            await asyncio.sleep(self.latency_s)
+        return reply
 
-    async def _reply(self, request: web.BaseRequest) -> tuple[Answer, Rule | None]:
-        """Return what to answer, and the fault in force; raises Cut."""
-        try:
-            call, route = self._open(request)
-            return await self._answer(call, route), call.rule
-        except Refused as refusal:
-            return refusal.answer, None
-
-    def _open(self, request: web.BaseRequest) -> tuple[Call, Route]:
+    def _open(self, request: web.BaseRequest | Whole) -> tuple[Call, Route]:
         """Find the route of a request, count it, pick its fault; raises Refused 400, 404 or 405."""
         try:
             words, query = split_target(request.raw_path)
