@@ -51,6 +51,7 @@ async def contexts_of(
                 trashing=Trashing(journal, pair.name),
                 renames=Renames(journal, pair.name, step_ns=_step_ns(pair, source, destination)),
                 last=history.last(key) if key else None,
+                by_time=_by_time(pair, source, destination),
                 filled_by=not_yet,
             )  # fmt: skip
         yield contexts
@@ -61,6 +62,12 @@ def _step_ns(pair: Pair, source: Remote, destination: Remote) -> int | None:
     steps = source.can.mtime_ns, destination.can.mtime_ns
     by = proof_of_change(pair.checksum.compare, source.can, destination.can)
     return max(step or 0 for step in steps) if by == "time" else None
+
+
+def _by_time(pair: Pair, source: Remote, destination: Remote) -> str:
+    if proof_of_change(pair.checksum.compare, source.can, destination.can) == "time":
+        return "the pair is compared by time"
+    return "the filter asks how old files are" if pair.filter.ages else ""
 
 
 def filled_by(pair: Pair, manifest: Manifest) -> str:

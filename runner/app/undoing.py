@@ -78,7 +78,7 @@ async def _carry_out(
 
 
 def _alone(ctx: Context) -> Context:
-    return replace(ctx, alone=True)
+    return replace(ctx, alone=True, by_time="")
 
 
 def _run(label: str, options: Options) -> Journal:

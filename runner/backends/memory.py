@@ -57,6 +57,8 @@ _TREES: dict[str, Tree] = {}
 class Memory:
     """Every change is one step of the event loop, so its preconditions are strong."""
 
+    clock_offset_s: float | None = None
+
     def __init__(self, config: MemoryConfig, tree: Tree) -> None:
         self.can = Capabilities(
             checksums=config.algorithms, mtime_ns=config.mtime_ns, folds=config.folds, strong=not config.weak

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from runner.emulator.answers import Answer, Json, Refused, empty, front
 
-KINDS = ("status", "cut", "late", "wrong_md5", "slow", "pending")
+KINDS = ("status", "cut", "late", "wrong_md5", "slow", "pending", "clock")
 MESSAGES = {
     400: "Bad request",
     401: "Token has expired",
@@ -59,6 +59,9 @@ class Rule:
     after_effect: bool = False  # status: do what was asked, then lie; cut: cut the answer, not the request
     fraction: float = 0.5  # cut: of the body, where the connection closes
     seconds: float = 0.0  # late: until listings know; slow: before anything is read or answered
+    ahead: float = (
+        0.0  # clock: seconds that the `Date` of the answer is ahead of the time; behind if negative
+    )
     bytes_per_s: float | None = None  # slow: of the request's body and of the answer's
     hits: int = 0  # so many calls were hit so far
 
@@ -143,6 +146,7 @@ _CHECKS: dict[str, _Check] = {
     "after_effect": ("truth", None, None),
     "fraction": ("number", 0, 1),
     "seconds": ("number", 0, 86400),
+    "ahead": ("number", -1e9, 1e9),
     "bytes_per_s": ("number", 1, None),
 }
 

@@ -43,8 +43,13 @@ def headed(answer: Answer) -> bytes | None:
 
 
 async def send(request: web.BaseRequest, answer: Answer, rule: Rule | None) -> web.StreamResponse:
-    """Send an answer; a `cut` rule closes the connection on the way, a `slow` one delays its bytes."""
+    """Send an answer.
+
+    A `cut` rule closes the connection on the way, a `slow` one delays its bytes, a `clock` one lies about the time.
+    """
     headers = stamped(answer.headers)
+    if rule is not None and rule.do == "clock":
+        headers["Date"] = formatdate(time.time() + rule.ahead, usegmt=True)
     cut = rule.fraction if rule is not None and rule.do == "cut" else None
     pace = rule.bytes_per_s if rule is not None and rule.do == "slow" else None
     body = answer.body

@@ -35,6 +35,12 @@ class RuleFilter:
         self.digest = hashlib.sha256(json.dumps(self.written()).encode()).hexdigest()
         self._steps = tuple(_steps(self.rules, time.time_ns() if now_ns is None else now_ns))
 
+    @property
+    def ages(self) -> bool:
+        """See `Filter.ages`."""
+        conditions = (rule.what for rule in self.rules if isinstance(rule.what, Conditions))
+        return any(c.older_than is not None or c.newer_than is not None for c in conditions)
+
     def admits(self, path: str, node: Node) -> bool:
         """Does the node at this path take part? A folder that does not is not entered."""
         for verdict, test in self._steps:

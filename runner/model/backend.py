@@ -99,6 +99,10 @@ class Backend(Protocol):
 
     can: Capabilities
 
+    @property
+    def clock_offset_s(self) -> float | None:
+        """Seconds that the service's clock is ahead of this machine's; None until it tells, or if it never does."""
+
     @classmethod
     async def open(cls, config: Any, setting: Setting) -> Self:
         """Make ready to answer; contact nothing that a listing would not contact. `config` is the kind's own model."""

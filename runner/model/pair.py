@@ -34,6 +34,10 @@ class Filter(Protocol):
     digest: str
     """Changes when the rules do."""
 
+    @property
+    def ages(self) -> bool:
+        """Do the rules ask how old a file is?"""
+
     def admits(self, path: str, node: Node) -> bool:
         """Does the node at this path (below the pair's root) take part? A folder that does not is not entered."""
 

@@ -70,6 +70,7 @@ class Context:
     renames: finds those that the plan holds.
     last: what the last good run of the pair left, None when none is known.
     alone: the destination alone is worked on, and the source may be lost.
+    by_time: what of the pair is decided by times, in words; "" when nothing is.
     filled_by: what writes to the source before this pair runs, in a plan, where that has not happened.
     proving: how the pair is verified, in a verification.
     expansion: what turns pairings into operations, where it is not the usual one of a run.
@@ -87,10 +88,17 @@ class Context:
     trashing: "Trashing"
     renames: "Renames"
     last: Seen | None = None
+    by_time: str = ""
     filled_by: str = ""
     alone: bool = False
     proving: Proving | None = None
     expansion: Callable[..., Any] | None = None
+
+    @property
+    def clocks(self) -> dict[str, float]:
+        """By remote, seconds that its service's clock is ahead of ours; those alone that have told the time."""
+        told = {remote.name: remote.clock_offset_s for remote in (self.source, self.destination)}
+        return {name: offset_s for name, offset_s in told.items() if offset_s is not None}
 
 
 class Task:

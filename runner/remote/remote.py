@@ -54,6 +54,11 @@ class Remote:
         return self.backend.can if self.most is None else replace(self.backend.can, concurrency=self.most)
 
     @property
+    def clock_offset_s(self) -> float | None:
+        """See `Backend.clock_offset_s`."""
+        return self.backend.clock_offset_s
+
+    @property
     def place(self) -> str:
         """Which generations may be compared with each other: the key of the hash cache."""
         return self.name

@@ -18,6 +18,7 @@ from runner.model.errors import (
     Unclear,
 )
 from runner.remote import retry
+from runner.remote.clock import ServiceClock
 from runner.remote.exchange import CONNECT_S, Exchange
 from runner.remote.http import (
     JSON_LIMIT,
@@ -90,6 +91,7 @@ class Wire:
         self._trace = trace
         self._clock = clock
         self._now = now
+        self.service_clock = ServiceClock(clock, now)
 
     async def call(self, request: Request, *, most: int = JSON_LIMIT) -> Reply:
         """Ask, and return the whole answer, of at most `most` bytes.
@@ -185,6 +187,7 @@ class Wire:
                 self._trace(Trace(request.method, show_url(request.url), status, self._clock() - started))
         answer = exchange.answered
         if 200 <= answer.status < 300:
+            self.service_clock.hear(answer.headers)
             self.throttle.well(exchange.ticket)
             return exchange
         raise await self._judged(exchange)

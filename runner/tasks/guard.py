@@ -1,5 +1,6 @@
 """Refuse a plan that looks like an accident."""
 
+from runner.model.clocks import clock_checks
 from runner.model.errors import Refused
 from runner.model.limits import checks_of
 from runner.model.operation import Operation, Outcome
@@ -25,6 +26,7 @@ class Guard(Task):
         if ctx.filled_by and tally.gaps:
             return Outcome()  # a plan cannot judge a source that is not there yet; the run itself does
         objections, checks = await standing(ctx, "plan"), list(checks_of(ctx.pair, tally, ctx.last))
+        checks += clock_checks(ctx.clocks, ctx.by_time)
         ctx.checked([*(Check("", "final", error.message) for error in objections), *checks])
         if objections:
             refused = [Refused(check.text) for check in checks if check.level == "refused"]

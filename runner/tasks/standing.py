@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import Literal
 
 from runner.model.backend import Identity
+from runner.model.clocks import REFUSE_S, differs
 from runner.model.errors import AcdrunError, LoginNeeded, NoSpace, NotFound, Place, PlanStale, Refused
 from runner.model.events import Note
 from runner.model.exits import gravest
@@ -31,6 +32,8 @@ async def standing(ctx: Context, moment: Moment) -> list[AcdrunError]:
     """
     found = [] if ctx.alone else await _source(ctx, moment)
     found += await _destination(ctx, moment)
+    if moment == "apply":
+        found += _clocks(ctx)
     if moment != "barrier" and ctx.pair.guard.destination.space == "refuse":
         found += await _room(ctx)
     return found
@@ -133,6 +136,18 @@ def _same(ctx: Context, side: Side, here: str, moment: Moment, *, strict: bool) 
         ctx.tell(Note(f"{ctx.pair.name}: warning: {text}"))
     ctx.identities.saw(side, here)
     return []
+
+
+def _clocks(ctx: Context) -> list[AcdrunError]:
+    """Whether a plan has expired is a matter of clocks."""
+    return [
+        PlanStale(
+            f"{differs(name, offset_s)}, so that nobody can tell whether the plan has expired",
+            hint="set the clock of this machine; if it is right, run the manifest itself instead of a plan",
+        )
+        for name, offset_s in ctx.clocks.items()
+        if abs(offset_s) > REFUSE_S
+    ]
 
 
 async def _room(ctx: Context) -> list[AcdrunError]:

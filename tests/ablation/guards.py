@@ -185,6 +185,22 @@ GUARDS = (
         ),
     ),
     Ablation(
+        "clocks",
+        put(guard, "clock_checks", empty),
+        (
+            f"{_APP}/test_service_clocks.py"
+            "::test_C3_nothing_is_decided_by_time_when_the_clocks_are_more_than_a_day_apart",
+        ),
+    ),
+    Ablation(
+        "clocks, before a plan is applied",
+        put(standing, "_clocks", empty),
+        (
+            f"{_APP}/test_service_clocks.py"
+            "::test_C3_a_plan_is_not_applied_where_nobody_can_tell_whether_it_has_expired",
+        ),
+    ),
+    Ablation(
         "overwrite.max",
         _without("overwrite.max"),
         (f"{_APP}/test_guards.py::test_G8_more_overwrites_than_the_limit_are_refused",),

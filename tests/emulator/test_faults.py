@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
 
 import httpx
 import pytest
@@ -95,6 +96,18 @@ def test_a_wrong_md5_is_in_the_answer_only(drive: Drive, folder: str) -> None:
 
     assert told["contentProperties"]["md5"] != "0cc175b9c0f1b6a831c399e269772661"
     assert drive.node(told["id"])["contentProperties"]["md5"] == "0cc175b9c0f1b6a831c399e269772661"
+
+
+@pytest.mark.parametrize("ahead", [90_000, -90_000])
+def test_a_clock_may_be_off_by_any_time(drive: Drive, ahead: float) -> None:
+    drive.fault(do="clock", ahead=ahead, match={}, times=1)
+
+    lied, honest = (
+        parsedate_to_datetime(drive.get("drive/v1/account/info").headers["Date"]).timestamp()
+        for _ in range(2)
+    )
+
+    assert abs(lied - honest - ahead) < 60
 
 
 def test_slowness_delays_and_paces(drive: Drive, folder: str) -> None:

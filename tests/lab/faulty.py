@@ -58,6 +58,11 @@ class Faulty:
         """How many calls of this verb there were."""
         return sum(called == verb for called, _ in self.calls)
 
+    @property
+    def clock_offset_s(self) -> float | None:
+        """That of what is wrapped."""
+        return self.inner.clock_offset_s
+
     @classmethod
     async def open(cls, config: object, setting: object) -> "Faulty":
         """A Faulty wraps what is open already."""

@@ -62,6 +62,11 @@ class Mortal:
         self._guillotine = guillotine
         self._on_trash = on_trash
 
+    @property
+    def clock_offset_s(self) -> float | None:
+        """That of what is wrapped."""
+        return self.inner.clock_offset_s
+
     @classmethod
     async def open(cls, config: Any, setting: object) -> "Mortal":
         """It wraps what is open already."""

@@ -31,6 +31,11 @@ class Service:
         self._act, self._side, self._weak = act, side, weak
         self._before: dict[str, list[Node]] = {}
 
+    @property
+    def clock_offset_s(self) -> float | None:
+        """That of what is wrapped."""
+        return self.inner.clock_offset_s
+
     @classmethod
     async def open(cls, config: Any, setting: object) -> "Service":
         """It wraps what is open already."""

@@ -346,3 +346,20 @@ def test_N5_a_storm_that_outlasts_the_budget_ends_the_run_and_not_each_file_anew
     assert scene.requests() - before < 90, "40 files and 22 folders"
     assert scene.trashed() == []
     assert SEED.keys() <= scene.stored().keys()
+
+
+@pytest.mark.torture
+def test_C3_a_clock_that_is_days_off_is_told_and_ages_are_not_judged_by_it(scene: Scene) -> None:
+    scene.faults({"match": {}, "do": "clock", "ahead": 91_800})
+
+    refused = scene.run("", "filter: [{exclude: {newer_than: 1h}}]")
+    before = scene.stored()
+    told = scene.run()
+
+    assert (refused.code, before) == (4, SEED)
+    text = " ".join((refused.out + refused.err).split())
+    assert "the clock of this machine is 1d01h behind that of 'cloud': one of them is wrong" in text
+    assert "and the filter asks how old files are" in text
+    assert told.code == 0
+    assert "behind that of 'cloud'" in " ".join((told.out + told.err).split())
+    assert scene.stored() == MIRRORED

@@ -68,6 +68,11 @@ class Acd:
         self._trash = Trash(self._wire, self._tree)
         self._leftovers: OrderedDict[str, list[AcdNode]] = OrderedDict()
 
+    @property
+    def clock_offset_s(self) -> float | None:
+        """See `Backend.clock_offset_s`."""
+        return self._wire.wire.service_clock.offset_s
+
     @classmethod
     async def open(cls, config: AcdConfig, setting: Setting) -> Self:
         """See `Backend.open`. Starts the embedded server where that is asked for."""
@@ -250,8 +255,12 @@ class Acd:
         return True
 
     def _meet(self, folder: str, page: Sequence[AcdNode]) -> None:
-        """Remember what an earlier run left under hidden names, if it is old enough to be nobody's."""
-        before = (datetime.now(UTC) - _LEFTOVER_AFTER).isoformat()[:19]
+        """Remember what an earlier run left under hidden names, if it is old enough to be nobody's.
+
+        Its age is counted by the clock that dated it, which is the service's.
+        """
+        there = datetime.now(UTC) + timedelta(seconds=self.clock_offset_s or 0.0)
+        before = (there - _LEFTOVER_AFTER).isoformat()[:19]
         old = [node for node in page if is_staged(node.name) and "2" <= node.created[:19] < before]
         if old and len(self._leftovers) < _MOST_LEFTOVERS:
             self._leftovers.setdefault(folder, []).extend(old)

@@ -32,6 +32,7 @@ class Local:
     """
 
     can = Capabilities(checksums=(), mtime_ns=1, folds=False, strong=True, concurrency=4, near=True)
+    clock_offset_s: float | None = None
 
     def __init__(self, root: Path, run: str, threads: int = can.concurrency) -> None:
         self._root = os.fspath(root)

@@ -293,6 +293,30 @@ def test_P7_leftovers_older_than_a_day_are_trashed_by_the_next_write_and_never_b
     assert not {"PUT trash/S2", "PUT trash/S3"} & set(service.verbs())
 
 
+@pytest.mark.torture
+@pytest.mark.parametrize(
+    ("made", "gone"), [("2036-06-08T12:00:00.000Z", True), ("2036-06-10T00:00:00.000Z", False)]
+)
+def test_P7_the_age_of_a_leftover_is_counted_by_the_clock_that_dated_it(made: str, gone: bool) -> None:
+    left = node("S1", ".acdrun-0123456789abcdef.partial", createdDate=made)
+    date = {"Date": "Tue, 10 Jun 2036 12:00:00 GMT"}
+    service = Service(
+        ("GET", r'^nodes\?parents:"R+"$', httpx.Response(200, json=page(left), headers=date)),
+        ("GET", "^nodes/S1$", left),
+        ("PUT", "^trash/S1$", left),
+        ("POST", "cdproxy/nodes", created),
+    )
+    backend = drive(service)
+
+    async def work() -> None:
+        assert [page async for page in backend.list("")] == [[]]
+        await backend.put("x", HELLO, expect=None)
+
+    run(work())
+
+    assert ("PUT trash/S1" in service.verbs()) is gone
+
+
 def test_a_missing_folder_is_not_found() -> None:
     service = Service(("GET", r'name:"a"$', page()), ("GET", r'^nodes\?parents:"R+"$', page()))
 
