@@ -151,6 +151,11 @@ def _limits(chance: random.Random) -> dict[str, dict[str, Any]]:
     share = chance.choice(("20%", "50%", "100%"))
     return {
         "source": {"empty": "allow", "min_files": chance.choice((0, 1, 3))},
-        "trash": {"max": share, "max_files": chance.choice((0, 1, 2, 1000)), "always": chance.choice((0, 2))},
+        "trash": {
+            "max": share,
+            "max_files": chance.choice((0, 1, 2, 1000)),
+            "always": chance.choice((0, 2)),
+            "no_history": "allow",
+        },
         "overwrite": {"max": share, "always": chance.choice((0, 2))},
     }
