@@ -4,10 +4,10 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runner.model.backend import Backend
 from runner.model.config import RemoteConfig
 
 if TYPE_CHECKING:
+    from runner.model.backend import Backend
     from runner.remote.login import Provider
 
 
@@ -38,7 +38,7 @@ def config(kind: str) -> type[RemoteConfig]:
     return model
 
 
-def backend(kind: str) -> type[Backend]:
+def backend(kind: str) -> "type[Backend]":
     """The backend class of a kind, by its full name."""
     driver: type[Backend] = _load(KINDS[kind].backend)
     return driver

@@ -1,8 +1,6 @@
 """How a command ends that raised: what it says, and its exit code."""
 
 import os
-import time
-import traceback
 from pathlib import Path
 
 from runner.cli.output import Output
@@ -60,6 +58,9 @@ def _tell_crash(error: BaseException, output: Output) -> None:
 
 def _keep(error: BaseException) -> str:
     """Write the traceback down, without the values of variables; say where."""
+    import time
+    import traceback
+
     text = _redacted("".join(traceback.format_exception(error)))
     try:
         from runner.state.home import state_dir

@@ -7,9 +7,8 @@ from importlib import import_module
 
 from runner.cli.errors import ended
 from runner.cli.help import help_text, short_help
-from runner.cli.options import COMMON
 from runner.cli.output import Output
-from runner.cli.verbs import VERBS
+from runner.cli.verbs import COMMON, VERBS
 from runner.model.exits import Exit
 
 

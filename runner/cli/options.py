@@ -6,10 +6,6 @@ from typing import NoReturn
 
 from runner.model.errors import UsageError
 
-COMMON = ("--json", "-q", "--quiet", "-v", "--verbose")
-"""May stand before the verb as well as after it."""
-
-
 SIDES = ("source", "destination")
 
 

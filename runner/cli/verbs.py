@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+COMMON = ("--json", "-q", "--quiet", "-v", "--verbose")
+"""Options that may stand before the verb as well as after it."""
+
 
 class Verb(NamedTuple):
     """group: its heading in the help; usage: what follows the verb; does: one line of help."""

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from functools import lru_cache
 
 from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
@@ -18,6 +19,7 @@ class BadGlob(ValueError):
         self.hint = hint
 
 
+@lru_cache(maxsize=1024)  # the pairs of a manifest mostly share their rules
 def regex(glob: str) -> str:
     r"""The expression for `re.match` of the paths that a glob matches; a folder's path ends in "/".
 

@@ -17,7 +17,7 @@ from runner.model.units import Duration
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 def _form(value: Any) -> Literal["name", "policy"]:
@@ -171,11 +171,11 @@ class ManifestModel(_Part):
         default={},
         description="The places that `remote:path` may name. Others are looked up in your own remotes.",
     )
-    policies: Policies = Field(default=Policies(), description="Policies with names.")
+    policies: Policies = Field(default=Policies.model_construct(), description="Policies with names.")
     defaults: Defaults = Field(
-        default=Defaults(), description="What holds for every pair that does not say it."
+        default=Defaults.model_construct(), description="What holds for every pair that does not say it."
     )
-    plan: PlanModel = Field(default=PlanModel(), description="What holds for saved plans.")
+    plan: PlanModel = Field(default=PlanModel.model_construct(), description="What holds for saved plans.")
     jobs: dict[Name, JobModel] = Field(min_length=1, description="What to do, by name.")
 
 

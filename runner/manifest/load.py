@@ -1,8 +1,7 @@
 """Read a manifest: strict YAML, the models, then what only the whole can tell; all problems at once."""
 
-import difflib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -185,9 +184,12 @@ def _pair(
     defaults: Defaults = model.defaults
     policies: Policies = model.policies
 
-    def policy(kind: str, built_in: Any) -> Any:
+    def policy(kind: str, built_in: Callable[[], Any]) -> Any:
         chosen = getattr(pair, kind) or getattr(defaults, kind) or "default"
-        return {"default": built_in, **getattr(policies, kind)}[chosen] if isinstance(chosen, str) else chosen
+        if not isinstance(chosen, str):
+            return chosen
+        named = getattr(policies, kind)
+        return named[chosen] if chosen in named else built_in()
 
     rules = pair.filter if pair.filter is not None else defaults.filter
     return Pair(
@@ -197,9 +199,9 @@ def _pair(
         destination=ends[1],
         mode=pair.mode,
         filter=RuleFilter(rules or ()),
-        checksum=policy("checksum", ChecksumPolicy()),
-        retry=policy("retry", RetryPolicy()),
-        guard=policy("guard", GuardPolicy()),
+        checksum=policy("checksum", ChecksumPolicy),
+        retry=policy("retry", RetryPolicy),
+        guard=policy("guard", GuardPolicy),
         case=pair.case or defaults.case or "refuse",
         links=pair.links or defaults.links or "skip",
         unreadable=pair.unreadable or defaults.unreadable or "incomplete",
@@ -260,6 +262,8 @@ def _nearby(path: Path) -> str:
         names = sorted(p.name for p in path.parent.iterdir() if p.suffix in (".yaml", ".yml"))
     except OSError:
         return ""
+    import difflib
+
     near = difflib.get_close_matches(path.name, names, 1, 0.6)
     if near:
         return f'did you mean "{path.parent / near[0]}"?'

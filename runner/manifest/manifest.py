@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, get_args
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from runner.backends import registry
 from runner.manifest.filter import RuleFilter
@@ -20,7 +20,7 @@ from runner.model.errors import Place, PlanStale, Problem
 from runner.model.pair import Case, Location, Mode, Pair, Renames
 from runner.model.policy import ChecksumPolicy, GuardPolicy, RetryPolicy
 
-_RULES = TypeAdapter(tuple[Rule, ...])
+_RULES = TypeAdapter(tuple[Rule, ...], config=ConfigDict(defer_build=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """What pydantic finds wrong, in the words of the manifest and at its line."""
 
-import difflib
 import re
 from collections.abc import Collection
 from types import UnionType
@@ -48,6 +47,8 @@ def did_you_mean(word: str, known: Collection[str]) -> str:
     """A hint that names the nearest of the known words, or all of them when none is near and they are few."""
     if len(known) > 1000:  # to compare with each would take longer than to look it up
         return ""
+    import difflib
+
     words = sorted(set(known))
     folded = {one.casefold(): one for one in words}
     near = difflib.get_close_matches(word.casefold(), folded, 1, 0.6)

@@ -28,7 +28,7 @@ Glob = Annotated[
 class Conditions(BaseModel):
     """Sizes and ages; all that are given must hold. They concern files only."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     larger_than: Size | None = Field(
         default=None, description="Files with more bytes than this, such as `20GiB`."
@@ -76,6 +76,7 @@ class Rule(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
+        defer_build=True,
         json_schema_extra={"oneOf": [{"required": ["exclude"]}, {"required": ["include"]}]},
     )
 

@@ -61,4 +61,6 @@ def schema_text() -> str:
 def _as_written(inner: core_schema.CoreSchema, default: Any) -> Any:
     if isinstance(default, BaseModel):
         return default.model_dump(mode="json", exclude_none=True)
+    if default in ({}, ()):  # nothing to write, and the schema may refer to models that stand elsewhere
+        return {} if isinstance(default, dict) else []
     return SchemaSerializer(inner).to_python(default, mode="json")

@@ -22,7 +22,8 @@ MAX_ALIASES = 100
 
 # libyaml where PyYAML has it: its own parser needs ten seconds for the largest file allowed.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_FOREIGN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+# What YAML does not call printable. Named by what is out, not by what is in: that compiles ten times faster.
+_FOREIGN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 def decode(data: bytes, file: str) -> str:

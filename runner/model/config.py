@@ -10,7 +10,7 @@ from runner.model.units import Rate
 class Limits(BaseModel):
     """How hard a remote may be driven; all jobs that use it share these."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     requests_per_s: float | None = Field(
         default=None, gt=0, description="Most requests a second, averaged; no limit by default."
@@ -26,10 +26,12 @@ class Limits(BaseModel):
 class RemoteConfig(BaseModel):
     """The fields of every kind of remote; each kind adds its own and a `type`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     root: str = Field(default="", description="Folder of the remote below which all paths are taken.")
-    limits: Limits = Field(default=Limits(), description="How hard this remote may be driven.")
+    limits: Limits = Field(
+        default=Limits.model_construct(), description="How hard this remote may be driven."
+    )
     lock: Literal["local", "remote"] = Field(
         default="local",
         description="Who is kept out while a run writes here: other runs of this machine (`local`), or of every"

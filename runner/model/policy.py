@@ -10,7 +10,9 @@ from runner.model.units import Backoff, Duration, Percent, Size
 
 
 class _Policy(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # A model is built when it is first asked to read: to build each by itself takes as long as all else of a start.
+    # So defaults are constructed, not read.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class ChecksumPolicy(_Policy):
@@ -165,12 +167,17 @@ class ShrinkGuard(_Policy):
 class GuardPolicy(_Policy):
     """When a finished plan is refused."""
 
-    source: SourceGuard = Field(default=SourceGuard(), description="What the source must look like.")
-    destination: DestinationGuard = Field(
-        default=DestinationGuard(), description="What the destination must look like."
+    source: SourceGuard = Field(
+        default=SourceGuard.model_construct(), description="What the source must look like."
     )
-    trash: TrashGuard = Field(default=TrashGuard(), description="How much may be trashed.")
-    overwrite: OverwriteGuard = Field(default=OverwriteGuard(), description="How much may be overwritten.")
+    destination: DestinationGuard = Field(
+        default=DestinationGuard.model_construct(), description="What the destination must look like."
+    )
+    trash: TrashGuard = Field(default=TrashGuard.model_construct(), description="How much may be trashed.")
+    overwrite: OverwriteGuard = Field(
+        default=OverwriteGuard.model_construct(), description="How much may be overwritten."
+    )
     shrink: ShrinkGuard = Field(
-        default=ShrinkGuard(), description="How much smaller the source may be than in the last good run."
+        default=ShrinkGuard.model_construct(),
+        description="How much smaller the source may be than in the last good run.",
     )

@@ -34,7 +34,7 @@ class Secret:
 
 
 class _Reference(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class EnvReference(_Reference):

@@ -11,7 +11,7 @@ from runner.model.secret import Reference
 class AcdAuth(BaseModel):
     """How to log in. Without a token here, the one stored by `acdrun login` is used."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     token: Reference | None = Field(
         default=None, description="The token as JSON: access_token, token_type, refresh_token, expiry."
@@ -45,4 +45,4 @@ class AcdConfig(RemoteConfig):
         pattern=r"^(amazon|embedded|https?://.+)$",
         description="`amazon`; `embedded`, the built-in server with files in the state directory; or a URL.",
     )
-    auth: AcdAuth = Field(default=AcdAuth(), description="How to log in.")
+    auth: AcdAuth = Field(default=AcdAuth.model_construct(), description="How to log in.")

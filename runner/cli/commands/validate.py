@@ -1,12 +1,12 @@
 """`acdrun validate FILE...`: check manifests; nothing is contacted."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from runner.cli.errors import ended
 from runner.cli.options import Parser
 from runner.cli.output import Output
-from runner.model.errors import ManifestError
+from runner.model.errors import ManifestError, Problem
 from runner.model.exits import Exit, gravest
 from runner.report.amounts import count
 from runner.report.line import Line
@@ -28,29 +28,33 @@ def run(argv: Sequence[str], output: Output) -> Exit:
 
 def _check(file: str, json: bool, quiet: bool, output: Output) -> Exit:
     from runner.manifest.load import load
-    from runner.report.json import problem_record
 
     try:
         manifest = load(Path(file))
     except ManifestError as error:
         if json:
-            for problem in error.problems:
-                output.record(problem_record(problem))
+            _record(error.problems, output)
         return ended(error, output)
     declared = count(len(manifest.remotes), "remote")
-    for warning in manifest.warnings:
-        if json:
-            output.record({**problem_record(warning), "warning": True})
-        else:
-            for text in str(warning).splitlines():
-                output.tell(Line(text, "warn"))
     if json:
+        _record(manifest.warnings, output, warning=True)
         numbers = {"jobs": len(manifest.jobs), "pairs": len(manifest.pairs), "remotes": len(manifest.remotes)}
         output.record(
             {"record": "manifest", "file": file, "name": manifest.name, "digest": manifest.digest, **numbers}
         )
-    elif not quiet:
+        return Exit.CONVERGED
+    for warning in manifest.warnings:
+        for text in str(warning).splitlines():
+            output.tell(Line(text, "warn"))
+    if not quiet:
         warned = f", {count(len(manifest.warnings), 'warning')}" if manifest.warnings else ""
         parts = [count(len(manifest.jobs), "job"), count(len(manifest.pairs), "pair"), declared]
         output.say(f"{file}: fine: {', '.join(parts)}{warned}")
     return Exit.CONVERGED
+
+
+def _record(problems: Iterable[Problem], output: Output, **more: bool) -> None:
+    from runner.report.json import problem_record
+
+    for problem in problems:
+        output.record({**problem_record(problem), **more})

@@ -1,0 +1,83 @@
+"""What a command loads before it does anything: a start is as slow as its imports, and those can be counted."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.stories.conftest import NIGHTLY, Machine
+
+TELL = """
+import json, sys
+from runner.cli.main import main
+code = main(json.loads(sys.argv[1]))
+sys.stderr.write("\\n" + json.dumps([code, sorted(sys.modules)]))
+"""
+HEAVY = {
+    "aiohttp", "asyncio", "concurrent.futures", "cryptography", "filelock", "httpx", "networkx", "rich", "sqlite3",
+    "ssl", "tenacity",
+}  # fmt: skip
+READERS = {
+    "annotated_types",
+    "pathspec",
+    "pydantic",
+    "pydantic_core",
+    "typing_extensions",
+    "typing_inspection",
+    "yaml",
+}
+
+
+def loaded(machine: Machine, *words: str) -> set[str]:
+    """The modules that a command line has loaded when it ends well."""
+    ended = subprocess.run(
+        [sys.executable, "-c", TELL, json.dumps(words)],
+        cwd=machine.home, env=machine.environment, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    code, modules = json.loads(ended.stderr.splitlines()[-1])
+    assert code == 0, ended.stderr
+    return set(modules)
+
+
+def libraries(modules: set[str]) -> set[str]:
+    """Those that are neither ours nor Python's, by their first names."""
+    names = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names
+    known = {"runner", "sitecustomize", "cython_runtime"}
+    return {name for name in names if not name.startswith("_")} - known
+
+
+def ours(modules: set[str]) -> set[str]:
+    """The rooms of the house that were entered."""
+    return {name.split(".")[1] for name in modules if name.startswith("runner.")}
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["help"]])
+def test_help_loads_no_library_at_all(machine: Machine, words: list[str]) -> None:
+    modules = loaded(machine, *words)
+
+    assert libraries(modules) == set()
+    assert not modules & (HEAVY | {"argparse", "decimal", "subprocess", "traceback"})
+    assert ours(modules) == {"cli", "model", "report"}
+
+
+def test_validate_loads_the_readers_of_manifests_and_nothing_else(machine: Machine) -> None:
+    rules = "filter: [{exclude: '*.tmp'}, {include: {smaller_than: 20GiB}}]"
+    job = machine.nightly(NIGHTLY.replace("mode: mirror", f"mode: mirror, {rules}"))
+
+    modules = loaded(machine, "validate", job)
+
+    assert libraries(modules) == READERS
+    assert not modules & (HEAVY | {"difflib", "subprocess", "traceback"})
+    assert ours(modules) == {"backends", "cli", "manifest", "model", "report"}
+
+
+def test_a_model_is_not_built_before_it_reads() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", "import runner.manifest.load; from runner.manifest.job import ManifestModel as m;"
+         "print(m.__pydantic_complete__)"],
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+
+    assert said.stdout == "False\n"
