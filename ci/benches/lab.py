@@ -23,15 +23,15 @@ class Lab:
     """One folder for all data, and the programs that work on it.
 
     small: a twentieth of every number; ours: the checkouts whose acdrun is measured, by the name of their side;
-    tool: what stands between the interpreter and acdrun, such as a profiler; peers: False leaves the others out.
+    peers: False leaves the others out; python: what runs acdrun, an interpreter or a profiler with one.
     """
 
     def __init__(
         self, folder: Path, clock: Clock, ours: Mapping[str, Path], *, small: bool = False, peers: bool = True,
-        tool: Sequence[str] = (),
+        python: Sequence[str] = (sys.executable,),
     ) -> None:  # fmt: skip
         self.folder, self.clock, self.ours, self.small = folder, clock, ours, small
-        self._peers, self._tool = peers, tool
+        self._peers, self._python = peers, python
 
     @cached_property
     def rclone_new(self) -> Path | None:
@@ -80,7 +80,7 @@ class Lab:
         """Run the acdrun of a checkout with its state below `folder`; `more` is added to the environment."""
         env = self.environment(folder) | {"ACDRUN_STATE": str(folder / "state")} | more
         env["PYTHONPATH"] = str(checkout)
-        command = [sys.executable, *self._tool, "-m", "runner", *args]
+        command = [*self._python, "-m", "runner", *args]
         return run(command, env, folder, self.clock)
 
     def rclone(self, program: Path, folder: Path, *args: str | Path, **more: str) -> tuple[Cost, str]:
