@@ -28,8 +28,13 @@ def script(name: str, data: Path, *options: str) -> "subprocess.CompletedProcess
 
 def runs(pid: int) -> bool:
     """Is there such a process, and not only what is left of it?"""
-    said = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return said.stdout.strip()[:1] not in ("", "Z")
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except ProcessLookupError:
+        return False
+    except FileNotFoundError:  # it went a moment ago, or there is no such folder on this system
+        return True
 
 
 def cost(wall_s: float, cpu_s: float = 1, peak_bytes: int = 0, requests: int | None = None) -> Any:
