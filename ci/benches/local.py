@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from benches.contest import OURS, Contest, Goal
@@ -104,40 +105,39 @@ def copies(lab: Lab, room: Path) -> dict[str, Callable[[], Cost]]:
 
 @contextmanager
 def million(lab: Lab) -> Iterator[Contest]:
-    """One changed file among a million, and the memory that takes."""
+    """One changed file among a million, and the memory that takes. All sides share the two trees."""
     number, tenth = lab.count(1_000_000), lab.count(100_000)
+    path, turns = "000/00/file-0000007.dat", iter(range(1, 1_000_000))
     with lab.room("million") as room:
-        source, less = room / "source", room / "less"
-        lab.tree("make", source, number, 0)
-        lab.tree("make", less, tenth, 0)
+        many, few = room / "many", room / "few"
+        for top, count in ((many, number), (few, tenth)):
+            top.mkdir()
+            lab.tree("make", top / "source", count, 0)
+            lab.tree("copy", top / "source", top / "to")
         sides: dict[str, Callable[[], Cost]] = {}
 
-        def changing(top: Path, home: Path, play: Callable[[], Cost]) -> Callable[[], Cost]:
-            path, said = "000/00/file-0000007.dat", iter(range(1, 1000))
-            play()
-
+        def changing(top: Path, side: str, play: Callable[[], Cost]) -> Callable[[], Cost]:
             def checked() -> Cost:
-                (top / path).write_text("changed " * next(said))
+                text = "changed " * next(turns)
+                (top / "source" / path).write_text(text)
                 cost = play()
-                same((home / "to" / path).read_text(), (top / path).read_text(), home.name)
+                same((top / "to" / path).read_text(), text, side)
                 return cost
 
+            play()
             return checked
 
         for side, checkout in lab.ours.items():
-            for top in (source, less):
-                home = lab.copied(room / f"{side}-{top.name}", top)
-                file = manifest(home, top, home / "to", checksum={"compare": "time"})
-                name = side if top is source else f"{side}, {tenth:,} files"
-                sides[name] = changing(
-                    top, home, lambda h=home, f=file, c=checkout: lab.acdrun(h, f, checkout=c)[0]
-                )
-        home = room / f"{OURS}-{source.name}"
-        sides["walk"] = lambda: lab.walked(home, source, home / "to")
+            for top, name in ((many, side), (few, f"{side}, {tenth:,} files")):
+                home = top / side
+                home.mkdir()
+                file = manifest(home, top / "source", top / "to", checksum={"compare": "time"})
+                turn = partial(played, lab, home, file, checkout)
+                sides[name] = changing(top, name, turn)
+        sides["walk"] = lambda: lab.walked(room, many / "source", many / "to")
         if (program := lab.rclone_new) is not None:
-            there = lab.copied(room / "rclone", source)
-            words = ["sync", source, there / "to"]
-            sides[RCLONE] = changing(source, there, lambda: lab.rclone(program, there, *words)[0])
+            words = ["sync", "--exclude", "/.acdrun*/**", many / "source", many / "to"]
+            sides[RCLONE] = changing(many, RCLONE, lambda: lab.rclone(program, room, *words)[0])
         goals = (
             Goal("wall_s", 2, "walk"),
             Goal("peak_bytes", 150e6),
@@ -145,3 +145,8 @@ def million(lab: Lab) -> Iterator[Contest]:
         )
         note = "walk: every file of both trees looked at once, by one thread, and nothing else"
         yield Contest(f"one changed among {number:,} empty files", sides, goals, notes=(note,))
+
+
+def played(lab: Lab, home: Path, file: Path, checkout: Path) -> Cost:
+    """One run of acdrun."""
+    return lab.acdrun(home, file, checkout=checkout)[0]

@@ -2,11 +2,10 @@
 
 import os
 import platform
-import shutil
 import time
 from pathlib import Path
 
-NEEDED = 8 << 30
+NEEDED_BYTES, NEEDED_FILES = 8 << 30, 2_600_000
 
 
 def told() -> str:
@@ -21,6 +20,8 @@ def told() -> str:
 def memory_disk() -> Path | None:
     """A memory disk with room for everything; None for the usual temporary folder."""
     disk = Path("/dev/shm")
-    if os.access(disk, os.W_OK) and shutil.disk_usage(disk).free >= NEEDED:
-        return disk
-    return None
+    if not os.access(disk, os.W_OK):
+        return None
+    room = os.statvfs(disk)
+    enough = room.f_bavail * room.f_frsize >= NEEDED_BYTES and room.f_favail >= NEEDED_FILES
+    return disk if enough else None
