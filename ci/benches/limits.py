@@ -15,7 +15,7 @@ ROWS = 1_000_000
 FLUSHES = 200
 
 
-def told(lab: Lab, markdown: bool) -> str:
+def told(lab: Lab, *, markdown: bool) -> str:
     """One line for each limit."""
     with lab.room("limits") as room:
         found = [

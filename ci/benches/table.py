@@ -70,9 +70,20 @@ def verdict(goal: Goal, ours: Cost, other: Cost | None) -> str:
     return "" if found is None else "yes" if found else "NO"
 
 
+def sorted_rows(results: Sequence[Result]) -> list[tuple[str, ...]]:
+    """The rows of all cases; those with a target that is missed stand first."""
+    found = [list(rows(result)) for result in results]
+    return [row for some in sorted(found, key=lambda some: not missed(some)) for row in some]
+
+
+def missed(some: Sequence[tuple[str, ...]]) -> bool:
+    """Does a row say no?"""
+    return any("NO" in row[-1].split(", ") for row in some)
+
+
 def text(results: Sequence[Result]) -> str:
     """The table as a terminal shows it, with notes below."""
-    table = [HEAD, *(row for result in results for row in rows(result))]
+    table = [HEAD, *sorted_rows(results)]
     widths = [max(len(row[column]) for row in table) for column in range(len(HEAD))]
     lines = [
         "  ".join(cell.ljust(width) if column in (0, 1, 11, 12) else cell.rjust(width)
@@ -84,7 +95,7 @@ def text(results: Sequence[Result]) -> str:
 
 def markdown(results: Sequence[Result]) -> str:
     """The table of docs/performance.md."""
-    table = [HEAD, ("---",) * len(HEAD), *(row for result in results for row in rows(result))]
+    table = [HEAD, ("---",) * len(HEAD), *sorted_rows(results)]
     lines = [f"| {' | '.join(row)} |" for row in table]
     return "\n".join([*lines, "", *(f"* {note}" for note in _notes(results))]) + "\n"
 
