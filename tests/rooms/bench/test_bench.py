@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import runpy
 import subprocess
 import sys
 import time
@@ -76,6 +77,18 @@ def test_profile_names_the_rooms_where_the_time_went(tmp_path: Path) -> None:
     assert said.returncode == 0, said.stderr
     assert "runner.manifest" in said.stdout
     assert "pydantic" in said.stdout
+
+
+def test_the_tables_of_the_page_can_be_written_anew() -> None:
+    bench = runpy.run_path(str(CHECKOUT / "ci/bench"))
+    page = (CHECKOUT / "docs/performance.md").read_text()
+
+    told = bench["written"](bench["written"](page, "| old |"), "| new |")
+
+    assert told.count("| new |") == 1
+    assert "| old |" not in told
+    assert told.startswith(page.partition(bench["BEGIN"])[0])
+    assert told.endswith(page.partition(bench["END"])[2])
 
 
 def test_a_side_that_stores_other_bytes_has_no_time(tmp_path: Path) -> None:
