@@ -1,6 +1,5 @@
 """Bytes on their way from one place to another."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from runner.model.checksum import Checksum, hasher
@@ -71,6 +70,8 @@ class Content:
             if sent > self.size:
                 raise Changed(f"grew while it was read: more than the {self.size} bytes listed")
             if len(chunk) >= _IN_THREAD:
+                import asyncio  # the words of a manifest come from here too, and need no event loop
+
                 await asyncio.to_thread(digest.update, chunk)
             else:
                 digest.update(chunk)
