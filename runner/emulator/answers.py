@@ -24,6 +24,7 @@ ERROR_TYPES = {
     429: "ThrottlingException",
     500: "InternalFailure",
 }
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 JSON_TYPE = "application/json"
 
 # A logref is a time-based UUID; a random node part keeps the machine's address out of it.
@@ -63,7 +64,7 @@ def json_answer(status: int, body: Mapping[str, Any]) -> Answer:
 
 def to_json(body: Mapping[str, Any]) -> bytes:
     """Write an object as the compact UTF-8 JSON that the service sent."""
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+    return _ENCODER.encode(body).encode()
 
 
 def refused(status: int, message: str, code: str = "", info: Json | None = None) -> Refused:

@@ -4,8 +4,9 @@ import asyncio
 import ipaddress
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -44,14 +45,13 @@ class Call:
     query: str
     rule: Rule | None = None
     grant: Grant | None = None
-    _params: dict[str, str] | None = field(default=None)
+    _params: Mapping[str, str] | None = field(default=None)
 
     @property
-    def params(self) -> dict[str, str]:
+    def params(self) -> Mapping[str, str]:
         """The decoded query; the last of repeated names counts. Raises Refused 400 if it is not UTF-8."""
         if self._params is None:
-            # One client appends its next page with a second question mark (acd-api §13.3).
-            self._params = read_form(self.query.replace("?startToken=", "&startToken="))
+            self._params = _read_query(self.query)
         return self._params
 
     @property
@@ -62,8 +62,8 @@ class Call:
     @property
     def author(self) -> str:
         """The name that nodes bear as `createdBy`, and the owner of this app's properties."""
-        client = re.sub("[^A-Za-z0-9._-]", "_", self.grant.client) if self.grant is not None else ""
-        return f"{client or 'emulator'}-{self.emulator.database.settings['account']}"
+        client = self.grant.client if self.grant is not None else ""
+        return _author(client, self.emulator.database.settings["account"])
 
     @property
     def base(self) -> str:
@@ -167,6 +167,17 @@ def read_form(text: str) -> dict[str, str]:
     except ValueError as error:
         raise refused(400, "The parameters cannot be decoded") from error
     return found
+
+
+@lru_cache(maxsize=64)
+def _read_query(text: str) -> Mapping[str, str]:
+    # One client appends its next page with a second question mark (acd-api §13.3).
+    return read_form(text.replace("?startToken=", "&startToken="))
+
+
+@lru_cache(maxsize=64)
+def _author(client: str, account: str) -> str:
+    return f"{re.sub('[^A-Za-z0-9._-]', '_', client) or 'emulator'}-{account}"
 
 
 def _is_loopback(address: str) -> bool:

@@ -1,6 +1,5 @@
 """Calls on the metadata of nodes. Source: acd-api §7, §9 and §10."""
 
-import sqlite3
 from collections.abc import Callable
 
 from runner.emulator import changes, downloads, listing, nodes, parents, properties
@@ -39,10 +38,11 @@ async def create_folder(call: Call) -> Answer:
         raise refused(400, "kind must be FOLDER")
     local_id = call.params.get("localId", "")
 
-    def create(tx: Transaction) -> sqlite3.Row:
-        kept = {"properties": properties.check(body.get("properties"), call.author)}
-        node_id = nodes.create(tx, "FOLDER", body, call.author, local_id=local_id, lag_ms=call.lag_ms, **kept)
-        return nodes.find(tx.db, node_id)
+    def create(tx: Transaction) -> nodes.Row:
+        kept = properties.check(body.get("properties"), call.author)
+        return nodes.make(
+            tx, "FOLDER", body, call.author, local_id=local_id, lag_ms=call.lag_ms, properties=kept
+        )
 
     return await _write(call, create, status=201)
 
@@ -138,7 +138,7 @@ async def _list(call: Call, parent: str | None = None, trashed: bool = False) ->
     return json_answer(200, page)
 
 
-async def _write(call: Call, change: Callable[[Transaction], sqlite3.Row], status: int = 200) -> Answer:
+async def _write(call: Call, change: Callable[[Transaction], nodes.Row], status: int = 200) -> Answer:
     row = await call.emulator.database.write(change)
     return json_answer(status, nodes.show(row))
 

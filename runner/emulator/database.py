@@ -44,6 +44,15 @@ class Transaction:
         self.used = used
         self.placed: list[tuple[str, Stored]] = []
         self.replaced: list[str] = []
+        self._opening = secrets.token_urlsafe(6)
+
+    def fresh_id(self) -> str:
+        """Return 22 characters that no node has.
+
+        Ids of one transaction open alike: their rows share pages and their content a folder, so that a
+        commit writes few of either. Across transactions they have no order.
+        """
+        return self._opening + secrets.token_urlsafe(10)
 
     def next_seq(self) -> int:
         """Return the number of the next change of a node."""
@@ -54,20 +63,38 @@ class Transaction:
         """Have content put in place before the commit."""
         self.placed.append((name, stored))
 
-    def attempt(self, change: Callable[["Transaction"], Any]) -> Any:
-        """Run one change so that, should it raise, nothing of it stays."""
-        placed, replaced, used = len(self.placed), len(self.replaced), self.used
-        self.db.execute("SAVEPOINT change")
+    def attempt(self, change: Callable[["Transaction"], Any], careful: bool) -> Any:
+        """Run one change so that, should it raise, nothing of it stays.
+
+        careful: be able to take back what it wrote. That costs as much as two inserts, and hardly ever does
+            a change write before it has checked everything; raises Spoilt when one has.
+        """
+        placed, replaced, used, changes = (
+            len(self.placed),
+            len(self.replaced),
+            self.used,
+            self.db.total_changes,
+        )
+        if careful:
+            self.db.execute("SAVEPOINT change")
         try:
             result = change(self)
-        except BaseException:
-            self.db.execute("ROLLBACK TO change")
+        except BaseException as error:
+            if careful:
+                self.db.execute("ROLLBACK TO change")
+            elif self.db.total_changes != changes:
+                raise Spoilt from error
             del self.placed[placed:], self.replaced[replaced:]
             self.used = used
             raise
         finally:
-            self.db.execute("RELEASE change")
+            if careful:
+                self.db.execute("RELEASE change")
         return result
+
+
+class Spoilt(Exception):
+    """A change failed when it had written already: its transaction must be run again, with care."""
 
 
 class Database:
@@ -106,7 +133,7 @@ class Database:
         self._waiting.append((change, future))
         if self._committer is None:
             self._committer = self._loop.create_task(self._commit_waiting())
-        return await asyncio.shield(future)
+        return await future
 
     async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         """Run a query on one snapshot, in a thread of the readers."""
@@ -160,7 +187,9 @@ class Database:
             _resolve([future for _, future in batch], outcomes)
         self._committer = None
 
-    async def _commit(self, changes: list[Callable[[Transaction], Any]]) -> list[Outcome]:
+    async def _commit(
+        self, changes: list[Callable[[Transaction], Any]], careful: bool = False
+    ) -> list[Outcome]:
         """Run the changes in one commit; when the commit itself fails, in one each, to find the guilty."""
         outcomes: list[Outcome] = []
         tx = Transaction(self._db, self.clock(), self.root, self.seq, self.used)
@@ -168,7 +197,10 @@ class Database:
             self._db.execute("BEGIN IMMEDIATE")
             for change in changes:
                 try:
-                    outcomes.append((tx.attempt(change), None))
+                    outcomes.append((tx.attempt(change, careful), None))
+                except Spoilt:
+                    self._db.execute("ROLLBACK")
+                    return await self._commit(changes, careful=True)
                 except Exception as error:
                     outcomes.append((None, error))
             if tx.placed:

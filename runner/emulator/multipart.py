@@ -14,11 +14,11 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from runner.emulator.answers import Json, Refused, front, refused
+from runner.emulator.forms import boundary_of, read_plain
 from runner.emulator.shelf import Shelf, Stored, write_all
 
 METADATA_BYTES = 1 << 20
 HEADER_BYTES = 16 << 10
-BOUNDARY_BYTES = 200
 # Content up to this size stays in memory until its commit; beyond, it goes to a file piece by piece.
 SMALL = 64 << 10
 PIECE = 1 << 20
@@ -40,10 +40,7 @@ class Upload:
         quota: most bytes of content that are stored.
         Raises Refused 400 when the header is not that of a multipart form.
         """
-        kind, options = parse_options_header(content_type)
-        boundary = options.get(b"boundary", b"")
-        if kind != b"multipart/form-data" or not 0 < len(boundary) <= BOUNDARY_BYTES:
-            raise refused(400, "Content-Type must be multipart/form-data with a boundary")
+        self._boundary = boundary_of(content_type)
         self.shelf = shelf
         self.metadata: Json | None = None
         self.content_type: str | None = None
@@ -63,21 +60,7 @@ class Upload:
         self._part = b""
         self._has_content = False
         self._ended = False
-        self._parser = MultipartParser(
-            boundary,
-            {
-                "on_part_begin": self._part_begins,
-                "on_header_field": self._header_field,
-                "on_header_value": self._header_text,
-                "on_header_end": self._header_ends,
-                "on_headers_finished": self._headers_end,
-                "on_part_data": self._part_data,
-                "on_part_end": self._part_ends,
-                "on_end": self._end,
-            },
-            max_header_count=16,
-            max_header_size=HEADER_BYTES,
-        )
+        self._parser: MultipartParser | None = None
 
     async def receive(
         self, body: AsyncIterator[bytes], check: Callable[[Json], None] | None = None
@@ -93,10 +76,7 @@ class Upload:
             async for data in body:
                 if self._ended:
                     continue  # an epilogue; some clients append one (acd-api §8.1)
-                try:
-                    self._parser.write(data)
-                except (FormParserError, UnicodeDecodeError) as error:
-                    raise front(400, "Cannot read from request.") from error
+                self._read(data)
                 if check is not None and self.metadata is not None and not told:
                     told = True
                     check(self.metadata)
@@ -120,6 +100,38 @@ class Upload:
         """Forget the content, unless a commit has put it in place."""
         if self.stored is not None:
             self.stored.discard()
+
+    def _read(self, data: bytes) -> None:
+        if self._parser is None:
+            if (parts := read_plain(data, self._boundary)) is not None:
+                for part in parts:
+                    self._opens(part.name, part.content_type)
+                    self._takes(part.data)
+                    self._part_ends()
+                self._ended = True
+                return
+            self._parser = self._strict()
+        try:
+            self._parser.write(data)
+        except (FormParserError, UnicodeDecodeError) as error:
+            raise front(400, "Cannot read from request.") from error
+
+    def _strict(self) -> MultipartParser:
+        return MultipartParser(
+            self._boundary,
+            {
+                "on_part_begin": self._part_begins,
+                "on_header_field": self._header_field,
+                "on_header_value": self._header_text,
+                "on_header_end": self._header_ends,
+                "on_headers_finished": self._headers_end,
+                "on_part_data": self._part_data,
+                "on_part_end": self._part_ends,
+                "on_end": self._end,
+            },
+            max_header_count=16,
+            max_header_size=HEADER_BYTES,
+        )
 
     async def _flush(self, last: bool = False) -> None:
         piece, self._buffer = self._buffer, bytearray()
@@ -170,7 +182,10 @@ class Upload:
 
     def _headers_end(self) -> None:
         _, options = parse_options_header(self._headers.get(b"content-disposition"))
-        self._part = options.get(b"name", b"")
+        self._opens(options.get(b"name", b""), self._headers.get(b"content-type"))
+
+    def _opens(self, name: bytes, content_type: bytes | None) -> None:
+        self._part = name
         if self._part == b"metadata":
             if self.metadata is not None:
                 raise refused(400, "Two metadata parts")
@@ -180,17 +195,19 @@ class Upload:
             if self._metadata_first and self.metadata is None:
                 raise refused(400, "The metadata part must come before the content part")
             self._has_content = True
-            value = self._headers.get(b"content-type")
-            self.content_type = value.decode("latin-1").strip() if value is not None else None
+            self.content_type = content_type.decode("latin-1").strip() if content_type is not None else None
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
+        self._takes(memoryview(data)[start:end])
+
+    def _takes(self, data: bytes | memoryview) -> None:
         if self._part == b"content":
-            self._size += end - start
+            self._size += len(data)
             if self._size > self._quota:
                 raise over_quota()
-            self._buffer += memoryview(data)[start:end]
+            self._buffer += data
         elif self._part == b"metadata":
-            self._text += memoryview(data)[start:end]
+            self._text += data
             if len(self._text) > METADATA_BYTES:
                 raise refused(400, "The metadata part is too long")
 
@@ -207,7 +224,7 @@ class Upload:
 def read_json(text: bytes) -> Json:
     """Read a JSON object; raises Refused 400 for anything else, and for text that is not Unicode."""
     try:
-        body = json.loads(text.decode("utf-8-sig"), parse_constant=_no_constant, parse_float=_finite)
+        body = _DECODER.decode(text.decode("utf-8-sig"))
         # A lone surrogate has no UTF-8 form and could not be stored; any other text has.
         if b"\\u" in text:
             json.dumps(body, ensure_ascii=False).encode()
@@ -232,3 +249,6 @@ def _finite(text: str) -> float:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)

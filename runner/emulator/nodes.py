@@ -7,10 +7,10 @@ and then nothing of the change stays. Source: acd-api §4, §5, §7 and §9.
 import base64
 import hashlib
 import json
-import secrets
 import sqlite3
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from runner.emulator.answers import Json, conflict, refused, unknown_node
 from runner.emulator.database import Transaction
@@ -23,7 +23,23 @@ PARENTS = (
     "(SELECT json_group_array(parent) FROM (SELECT parent FROM {link} WHERE child = node.id ORDER BY place))"
 )
 # Names of tables and columns in the SQL below are this program's own; values always travel as parameters.
+_COLUMNS = 18
+_INSERT = f"INSERT INTO node VALUES ({', '.join('?' * _COLUMNS)})"  # noqa: S608
 SELECT = f"SELECT node.*, {PARENTS.format(link='link')} AS parents FROM node"  # noqa: S608
+
+
+# A node's columns as in the schema, then its parents as a JSON list.
+Row = sqlite3.Row | tuple[Any, ...]
+
+
+class Content(NamedTuple):
+    """What only files have, in the order of the columns."""
+
+    size: int | None = None
+    md5: str | None = None
+    content_type: str | None = None
+    content_version: int | None = None
+    extension: str | None = None
 
 
 def find(db: sqlite3.Connection, node_id: str) -> sqlite3.Row:
@@ -34,46 +50,51 @@ def find(db: sqlite3.Connection, node_id: str) -> sqlite3.Row:
     return row
 
 
-def show(row: sqlite3.Row) -> Json:
+def show(row: Row) -> Json:
     """Write a row as the protocol's JSON node (acd-api §4)."""
-    node: Json = {"id": row["id"]}
-    if row["name"] is not None:
-        node["name"] = row["name"]
-    tag = hashlib.blake2b(f"{row['id']}.{row['version']}".encode(), digest_size=8).digest()
+    node_id, _, name, kind, status, version, created_ms, modified_ms, author, *rest = row[: _COLUMNS + 1]
+    description, labels, properties, _, size, md5, content_type, content_version, ending, parents = rest
+    tag = hashlib.blake2b(f"{node_id}.{version}".encode(), digest_size=8).digest()
+    node: Json = {"id": node_id} if name is None else {"id": node_id, "name": name}
     node |= {
-        "kind": row["kind"],
-        "version": row["version"],
+        "kind": kind,
+        "version": version,
         "eTagResponse": base64.urlsafe_b64encode(tag)[:11].decode(),
-        "createdDate": iso(row["created_ms"]),
-        "modifiedDate": iso(row["modified_ms"]),
-        "createdBy": row["created_by"],
-        "labels": json.loads(row["labels"]),
-        "parents": json.loads(row["parents"]),
-        "status": row["status"],
+        "createdDate": iso(created_ms),
+        "modifiedDate": iso(modified_ms),
+        "createdBy": author,
+        "labels": [] if labels == "[]" else json.loads(labels),
+        "parents": json.loads(parents),
+        "status": status,
         "restricted": False,
         "isShared": False,
     }
-    if row["description"] is not None:
-        node["description"] = row["description"]
-    if row["properties"] != "{}":
-        node["properties"] = json.loads(row["properties"])
-    if row["name"] is None:
+    if description is not None:
+        node["description"] = description
+    if properties != "{}":
+        node["properties"] = json.loads(properties)
+    if name is None:
         node["isRoot"] = True
-    if row["kind"] == "FILE" and row["status"] != "PENDING":
+    if kind == "FILE" and status != "PENDING":
         node["contentProperties"] = {
-            "version": row["content_version"],
-            "size": row["size"],
-            "md5": row["md5"],
-            "contentType": row["content_type"],
+            "version": content_version,
+            "size": size,
+            "md5": md5,
+            "contentType": content_type,
         }
-        if row["extension"] is not None:
-            node["contentProperties"]["extension"] = row["extension"]
+        if ending is not None:
+            node["contentProperties"]["extension"] = ending
     return node
 
 
 def iso(ms: int) -> str:
     """Write milliseconds since 1970 as ISO 8601, UTC, with milliseconds and a Z."""
-    return f"{datetime.fromtimestamp(ms // 1000, UTC):%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
+    return f"{_iso_second(ms // 1000)}.{ms % 1000:03d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _iso_second(second: int) -> str:
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def check_name(name: Any) -> str:
@@ -132,10 +153,29 @@ def check_parents(tx: Transaction, wanted: Any) -> list[str]:
 def create(
     tx: Transaction, kind: str, body: Json, author: str, *, local_id: str, lag_ms: int, **columns: Any
 ) -> str:
-    """Insert a node with its links; return its id.
+    """Insert a node with its links; return its id. See `make`."""
+    properties = columns.pop("properties", "{}")
+    content = Content(**columns)
+    row = make(
+        tx, kind, body, author, local_id=local_id, lag_ms=lag_ms, properties=properties, content=content
+    )
+    return str(row[0])
 
-    body: the request's `name`, `parents`, `labels`, `description`, `properties`.
-    columns: those of the content, for a file.
+
+def make(
+    tx: Transaction,
+    kind: str,
+    body: Json,
+    author: str,
+    *,
+    local_id: str,
+    lag_ms: int,
+    properties: str = "{}",
+    content: Content | None = None,
+) -> Row:
+    """Insert a node with its links; return its row as `find` would.
+
+    body: the request's `name`, `parents`, `labels`, `description`. properties: as JSON, checked.
     Raises Refused 400 for a bad body, 409 for a taken name or a repeated localId.
     """
     name = check_name(body.get("name"))
@@ -147,30 +187,19 @@ def create(
             raise refused(
                 409, f"Node with localId {local_id[:100]} already exists", "", {"nodeId": row["id"]}
             )
-    node_id = secrets.token_urlsafe(16)
-    row_values = {
-        "id": node_id,
-        "seq": tx.next_seq(),
-        "name": name,
-        "kind": kind,
-        "status": "AVAILABLE",
-        "version": 1,
-        "created_ms": tx.now_ms,
-        "modified_ms": tx.now_ms,
-        "created_by": author,
-        "labels": "[]",
-        "properties": "{}",
-        "local_id": local_id or None,
-        **details,
-        **columns,
-    }
-    remember(tx, node_id, lag_ms)
-    marks = ", ".join("?" * len(row_values))
-    sql = f"INSERT INTO node ({', '.join(row_values)}) VALUES ({marks})"  # noqa: S608
-    tx.db.execute(sql, tuple(row_values.values()))
     for parent in parents:
-        attach(tx, parent, node_id, name, live=True)
-    return node_id
+        check_free(tx, parent, name)
+    content = Content() if content is None else content
+    row = (
+        *(tx.fresh_id(), tx.next_seq(), name, kind, "AVAILABLE", 1, tx.now_ms, tx.now_ms, author),
+        *(details.get("description"), details.get("labels", "[]"), properties, local_id or None),
+        *content,
+    )
+    remember(tx, row[0], lag_ms)
+    tx.db.execute(_INSERT, row)
+    for place, parent in enumerate(parents, 1):
+        tx.db.execute("INSERT INTO link VALUES (?, ?, ?, ?, 1)", (parent, row[0], place, name.casefold()))
+    return (*row, json.dumps(parents))
 
 
 def attach(tx: Transaction, parent: str, child: str, name: str, live: bool) -> None:

@@ -69,14 +69,14 @@ class Shelf:
         os.pwrite(self._intent, names, 0)
         os.ftruncate(self._intent, len(names))
         for name, stored in wanted:
-            temp = stored.temp or self.temporary()
-            if stored.data is not None:
-                _create(temp, stored.data)
             if name[:2] not in self._folders:
                 os.makedirs(f"{self.content}/{name[:2]}", exist_ok=True)
                 self._folders.add(name[:2])
                 self._grew = True
-            os.rename(temp, self.path(name))
+            if stored.temp is not None:
+                os.rename(stored.temp, self.path(name))
+            elif stored.data is not None:
+                _create(self.path(name), stored.data)  # nobody looks for it before the commit
 
     def sync(self, names: list[str]) -> None:
         """Make content that was put in place durable; blocks until the disk has it."""

@@ -1,20 +1,22 @@
 """Uploads that have arrived become files. Source: acd-api §8.1, §8.2 and §14."""
 
 import sqlite3
+from functools import lru_cache
 from mimetypes import MimeTypes
-from typing import Any
 
 from runner.emulator.answers import Json, refused
 from runner.emulator.database import Transaction
 from runner.emulator.multipart import Upload, over_quota
 from runner.emulator.nodes import (
+    Content,
+    Row,
     check_free,
     check_name,
     check_parents,
-    create,
     extension,
     find,
     hold_back,
+    make,
     release,
     touch,
 )
@@ -33,7 +35,7 @@ def create_file(
     quota: int,
     lag_ms: int,
     pending: bool,
-) -> sqlite3.Row:
+) -> Row:
     """Make a node of an upload that has wholly arrived; return its row.
 
     pending: leave it PENDING. dedup: refuse content that an available file has already.
@@ -45,27 +47,28 @@ def create_file(
         raise refused(400, "kind must be FILE")
     if tx.used + stored.size > quota:
         raise over_quota()
-    name = body.get("name")
-    node_id = create(
+    row = make(
         tx,
         "FILE",
         body,
         author,
         local_id=local_id,
         lag_ms=lag_ms,
-        **_content_columns(upload, str(name), version=1),
         properties=check_properties(body.get("properties"), author),
+        content=_content(upload, str(body.get("name")), version=1),
     )
+    node_id = row[0]
     if dedup and stored.size:
         sql = "SELECT id FROM node WHERE md5 = ? AND size = ? AND status = 'AVAILABLE' AND id <> ?"
-        row = tx.db.execute(sql, (stored.md5, stored.size, node_id)).fetchone()
-        if row is not None:
-            raise refused(409, f"Duplicate of node {row['id']}", "MD5_DUPLICATE", {"nodeId": row["id"]})
+        twin = tx.db.execute(sql, (stored.md5, stored.size, node_id)).fetchone()
+        if twin is not None:
+            raise refused(409, f"Duplicate of node {twin['id']}", "MD5_DUPLICATE", {"nodeId": twin["id"]})
     tx.place(f"{node_id}.1", stored)
     tx.used += stored.size
     if pending:
         hold_back(tx, node_id)
-    return find(tx.db, node_id)
+        return find(tx.db, node_id)
+    return row
 
 
 def overwrite_file(tx: Transaction, upload: Upload, node_id: str, quota: int, lag_ms: int) -> sqlite3.Row:
@@ -78,7 +81,7 @@ def overwrite_file(tx: Transaction, upload: Upload, node_id: str, quota: int, la
     if tx.used - row["size"] + stored.size > quota:
         raise over_quota()
     version = row["content_version"] + 1
-    touch(tx, node_id, lag_ms, **_content_columns(upload, row["name"], version))
+    touch(tx, node_id, lag_ms, **_content(upload, row["name"], version)._asdict())
     tx.place(f"{node_id}.{version}", stored)
     tx.replaced.append(f"{node_id}.{row['content_version']}")
     tx.used += stored.size - row["size"]
@@ -95,16 +98,15 @@ def check_early(db: sqlite3.Connection, root: str, body: Json) -> None:
         check_free(tx, parent, name)
 
 
-def _content_columns(upload: Upload, name: str, version: int) -> dict[str, Any]:
+def _content(upload: Upload, name: str, version: int) -> Content:
     stored = upload.stored
     assert stored is not None
-    kind = upload.content_type
+    ending, kind = extension(name), upload.content_type
     if not kind or len(kind) > 200 or kind == "application/octet-stream":
-        kind = _TYPES.guess_type("x." + (extension(name) or ""))[0] or "application/octet-stream"
-    return {
-        "size": stored.size,
-        "md5": stored.md5,
-        "content_type": kind,
-        "content_version": version,
-        "extension": extension(name),
-    }
+        kind = _guessed(ending or "")
+    return Content(stored.size, stored.md5, kind, version, ending)
+
+
+@lru_cache(maxsize=256)
+def _guessed(ending: str) -> str:
+    return _TYPES.guess_type(f"x.{ending}")[0] or "application/octet-stream"
