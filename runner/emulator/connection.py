@@ -52,6 +52,15 @@ class Connection(RequestHandler):
         self._work: asyncio.Task[None] | None = None
         self._patience: asyncio.TimerHandle | None = None
         self._came = 0
+        self._lent = False  # whether the library's loop has a request, or had when it was last looked at
+
+    async def start(self) -> None:
+        """Run the library's loop; one that wakes up late does not overtake what was begun here."""
+        while self._work is not None:
+            await asyncio.wait([self._work])
+        self._lent = bool(self._messages)
+        if self._manager is not None:  # the connection is there still
+            await super().start()
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sent; tell the reader of a body at once when the parser gives up in it.
@@ -70,6 +79,11 @@ class Connection(RequestHandler):
         self._came += len(data)
         self._begin()
 
+    def resume_reading(self, *resume_parser: Any, **named: Any) -> None:
+        """Go on reading, if it was stopped; the library asks twice in every body."""
+        if self._reading_paused:
+            super().resume_reading(*resume_parser, **named)
+
     def connection_lost(self, exc: BaseException | None) -> None:
         """Let go."""
         if self._patience is not None:
@@ -77,9 +91,10 @@ class Connection(RequestHandler):
         super().connection_lost(exc)
 
     def _begin(self) -> None:
-        """Answer the next request, wait for its end, or leave it to the library, which may be at work."""
-        waiter = self._waiter
-        if self._work is not None or waiter is None or waiter.done() or not self._messages:
+        """Answer the next request, wait for its end, or leave it to the library's loop."""
+        asleep = self._waiter is not None and not self._waiter.done()
+        self._lent = self._lent and not asleep
+        if self._work is not None or self._lent or not self._messages:
             return
         message, payload = self._messages[0]
         if isinstance(message, _ErrInfo) or payload.exception() is not None or not self._is_short(message):
@@ -89,7 +104,7 @@ class Connection(RequestHandler):
             self._messages.popleft()
             self._request_in_progress = True
             self._work = self._loop.create_task(self._answer(message, payload))
-        elif self._came > SHORT_BYTES:
+        elif self._came > SHORT_BYTES or not asleep:
             self._hand_over()
         elif self._patience is None:
             self._patience = self._loop.call_later(PATIENCE_S, self._hand_over)
@@ -117,6 +132,7 @@ class Connection(RequestHandler):
     def _hand_over(self) -> None:
         """Wake the library's loop, which takes the next request."""
         self._stop_waiting()
+        self._lent = True
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
