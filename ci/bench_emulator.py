@@ -1,10 +1,10 @@
-"""Three figures of the emulator: small uploads a second, a look-up among 20,000 siblings, memory for 2 GiB.
+"""Figures of the emulator: small uploads, a look-up among 20,000 siblings, lists and changes, memory for 2 GiB.
 
-Usage: python ci/bench_emulator.py [uploads] [lookup] [stream] [--folder D] [--seconds S] [--clients N]
+Usage: python ci/bench_emulator.py [uploads] [lookup] [reads] [stream] [--folder D] [--seconds S] [--clients N]
 
 It starts an emulator of its own in a fresh folder below D (default: the system's temporary folder), talks to
 it over loopback only, prints what it measured beside what is promised, removes the folder, and ends by
-itself. Exit code 1 when a promise is not kept.
+itself. Exit code 1 when a promise is not kept. Processor time is that of the emulator, its kernel time included.
 """
 
 import argparse
@@ -21,7 +21,9 @@ import time
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, TypeVar, cast
+from typing import TypeVar, cast
+
+from emulator_wire import FORM, TAIL, Server, Wire, common, upload_head
 
 UPLOADS_A_SECOND = 1500
 LOOKUP_MS = 5.0
@@ -29,25 +31,15 @@ SIBLINGS = 20_000
 STREAM_BYTES = 2 << 30
 GROWTH_BYTES = 64 << 20
 SMALL = 4096
+WHAT = ["uploads", "lookup", "reads", "stream"]
 MOST_S = 300
 T = TypeVar("T")
-BOUNDARY = "b1b2b3"
-FORM = f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n"
-TAIL = f"\r\n--{BOUNDARY}--\r\n".encode()
-
-
-class Server(NamedTuple):
-    """An emulator: where it listens, a token for it, its process."""
-
-    port: int
-    token: str
-    pid: int
 
 
 def main() -> int:
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("what", nargs="*", help="uploads, lookup, stream (default: all)")
+    parser.add_argument("what", nargs="*", help=f"{', '.join(WHAT)} (default: all)")
     parser.add_argument("--folder", type=Path, help="where the store is made; its disk counts")
     parser.add_argument(
         "--seconds", type=float, default=10, help="length of the uploads (default: %(default)s)"
@@ -55,18 +47,29 @@ def main() -> int:
     parser.add_argument(
         "--clients", type=int, default=64, help="connections of the uploads (default: %(default)s)"
     )
+    parser.add_argument(
+        "--nodes", type=int, default=SIBLINGS, help="files of the reads (default: %(default)s)"
+    )
     options = parser.parse_args()
-    if not set(options.what) <= {"uploads", "lookup", "stream"}:
-        parser.error("what: uploads, lookup, stream")
-    wanted = options.what or ["uploads", "lookup", "stream"]
+    if not set(options.what) <= set(WHAT):
+        parser.error(f"what: {', '.join(WHAT)}")
+    wanted = options.what or WHAT
     sys.stdout.write(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}\n")
     kept = True
     with serving(options.folder) as server:
         if "uploads" in wanted:
-            rate = asyncio.run(bounded(uploads(server, min(options.seconds, 60), min(options.clients, 500))))
+            used = processor_s(server.pid)
+            rate, stored = asyncio.run(
+                bounded(uploads(server, min(options.seconds, 60), min(options.clients, 500)))
+            )
+            used = processor_s(server.pid) - used
             kept = tell(
                 "small uploads", rate, "a second", rate >= UPLOADS_A_SECOND, f"at least {UPLOADS_A_SECOND}"
             )
+            sys.stdout.write(f"processor time of each: {used / stored * 1e6:.0f} us\n")
+        if "reads" in wanted:
+            for name, each_us in asyncio.run(bounded(reads(server, options.nodes))).items():
+                sys.stdout.write(f"{name}: {each_us:.0f} us of processor time\n")
         if "lookup" in wanted:
             took = asyncio.run(bounded(lookup(server)))
             good = took < LOOKUP_MS
@@ -117,14 +120,14 @@ def serving(folder: Path | None) -> Iterator[Server]:
                 process.wait(timeout=30)
 
 
-async def uploads(server: Server, seconds: float, clients: int) -> float:
-    """Return how many files of 4 KiB a second the emulator stored for good, over many connections."""
+async def uploads(server: Server, seconds: float, clients: int) -> tuple[float, int]:
+    """Return how many files of 4 KiB a second, and in all, were stored for good, over many connections."""
     loop, began = asyncio.get_running_loop(), time.monotonic()
     senders = [Sender(server, number, began + seconds, loop.create_future()) for number in range(clients)]
     for sender in senders:
         await loop.create_connection(lambda sender=sender: sender, "127.0.0.1", server.port)  # type: ignore[misc]
     counts = await asyncio.gather(*(sender.ended for sender in senders))
-    return sum(counts) / (time.monotonic() - began)
+    return sum(counts) / (time.monotonic() - began), sum(counts)
 
 
 class Sender(asyncio.Protocol):
@@ -182,14 +185,7 @@ class Sender(asyncio.Protocol):
 async def lookup(server: Server) -> float:
     """Return the median time, in ms, of finding one name in a folder of 20,000."""
     wire = await Wire.open(server)
-    folder = await wire.mkdir("many")
-    wires = [await Wire.open(server) for _ in range(32)]
-
-    async def fill(part: int) -> None:
-        for number in range(part, SIBLINGS, len(wires)):
-            await wires[part].upload(f"file {number}.txt", b"x", folder)
-
-    await asyncio.gather(*(fill(part) for part in range(len(wires))))
+    folder = await fill(server, "many", SIBLINGS)
     took = []
     for number in range(0, SIBLINGS, SIBLINGS // 300):
         name = f"file%5C%20{number}.txt"
@@ -198,6 +194,46 @@ async def lookup(server: Server) -> float:
         took.append((time.perf_counter() - began) * 1000)
         assert json.loads(page)["count"] == 1
     return statistics.median(took)
+
+
+async def reads(server: Server, nodes: int) -> dict[str, float]:
+    """Return the emulator's processor time, in us, of one listed, one fed and one asked node."""
+    wire = await Wire.open(server)
+    folder = await fill(server, "read", nodes)
+    began = processor_s(server.pid)
+    seen, page = 0, ""
+    while page is not None:
+        token = f"?startToken={page}" if page else ""
+        found = json.loads(await wire.get(f"/drive/v1/nodes/{folder}/children{token}"))
+        seen, page = seen + len(found["data"]), found.get("nextToken")
+    listed = processor_s(server.pid)
+    assert seen == nodes
+    fed = await wire.count(
+        f"POST /drive/v1/changes {wire.common}Content-Length: 2\r\n\r\n{{}}", b'"eTagResponse"'
+    )
+    changed = processor_s(server.pid)
+    assert fed >= nodes
+    for node in found["data"] * 10:
+        await wire.get(f"/drive/v1/nodes/{node['id']}")
+    asked = processor_s(server.pid) - changed
+    return {
+        "a node in a list by pages of 200": (listed - began) / nodes * 1e6,
+        "a node in the change feed": (changed - listed) / fed * 1e6,
+        "a node asked for": asked / len(found["data"] * 10) * 1e6,
+    }
+
+
+async def fill(server: Server, name: str, files: int) -> str:
+    """Make a folder of so many files; return its id."""
+    wires = [await Wire.open(server) for _ in range(32)]
+    folder = await wires[0].mkdir(name)
+
+    async def some(part: int) -> None:
+        for number in range(part, files, len(wires)):
+            await wires[part].upload(f"file {number}.txt", b"x", folder)
+
+    await asyncio.gather(*(some(part) for part in range(len(wires))))
+    return folder
 
 
 async def stream(server: Server) -> int:
@@ -212,6 +248,15 @@ async def stream(server: Server) -> int:
     return peak(server.pid) - before
 
 
+def processor_s(pid: int) -> float:
+    """Return the processor time that a process has used, in seconds; 0 where the system does not tell."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def peak(pid: int) -> int:
     """Return the most memory that a process ever held, in bytes; 0 where the system does not tell."""
     try:
@@ -219,86 +264,6 @@ def peak(pid: int) -> int:
     except FileNotFoundError:
         return 0
     return int(found[1]) * 1024 if found else 0
-
-
-def common(server: Server) -> str:
-    """Return what every request has after its target."""
-    return f"HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nAuthorization: Bearer {server.token}\r\n"
-
-
-def upload_head(name: str, parent: str) -> bytes:
-    """Return what comes before the content of an upload."""
-    place = f',"parents":["{parent}"]' if parent else ""
-    return (
-        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="metadata"\r\n\r\n'
-        f'{{"name":"{name}","kind":"FILE"{place}}}\r\n--{BOUNDARY}\r\n'
-        'Content-Disposition: form-data; name="content"; filename="x"\r\n\r\n'
-    ).encode()
-
-
-class Wire:
-    """One connection that speaks just enough HTTP to be faster than the server."""
-
-    def __init__(self, server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-        self._common = common(server)
-
-    @classmethod
-    async def open(cls, server: Server) -> "Wire":
-        """Connect."""
-        return cls(server, *await asyncio.open_connection("127.0.0.1", server.port, limit=4 << 20))
-
-    def close(self) -> None:
-        """Let go."""
-        self._writer.close()
-
-    async def upload(self, name: str, piece: bytes, parent: str = "", times: int = 1) -> str:
-        """Store a file that is `piece` so many times over; return its id."""
-        head = upload_head(name, parent)
-        length = len(head) + len(piece) * times + len(TAIL)
-        line = (
-            f"POST /cdproxy/nodes?suppress=deduplication {self._common}{FORM}Content-Length: {length}\r\n\r\n"
-        )
-        if times == 1:
-            self._writer.write(line.encode() + head + piece + TAIL)
-        else:
-            self._writer.write(line.encode() + head)
-            for _ in range(times):
-                self._writer.write(piece)
-                await self._writer.drain()
-            self._writer.write(TAIL)
-        return str(json.loads(await self._answer(201))["id"])
-
-    async def mkdir(self, name: str) -> str:
-        """Make a folder; return its id."""
-        body = json.dumps({"name": name, "kind": "FOLDER"})
-        self._writer.write(
-            f"POST /drive/v1/nodes {self._common}Content-Length: {len(body)}\r\n\r\n{body}".encode()
-        )
-        return str(json.loads(await self._answer(201))["id"])
-
-    async def get(self, target: str) -> bytes:
-        """Read something small."""
-        self._writer.write(f"GET {target} {self._common}\r\n".encode())
-        return await self._answer(200)
-
-    async def drain(self, target: str) -> int:
-        """Read something big and forget it; return its length."""
-        self._writer.write(f"GET {target} {self._common}\r\n".encode())
-        left = length = await self._head(200)
-        while left:
-            left -= len(await self._reader.read(min(left, 1 << 20)))
-        return length
-
-    async def _answer(self, status: int) -> bytes:
-        return await self._reader.readexactly(await self._head(status))
-
-    async def _head(self, status: int) -> int:
-        head = await self._reader.readuntil(b"\r\n\r\n")
-        found = re.search(rb"(?i)content-length: (\d+)", head)
-        if int(head[9:12]) != status or found is None:
-            raise RuntimeError(f"expected {status}, got {head.decode('latin-1')}")
-        return int(found[1])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The content of files: one file per node and content version, put in place by a rename.
+"""The content of files: one file per node and content version, in place before the commit that shows it.
 
 content/ab/abCD...22.3     content of node abCD..., third version
 uploads/                   content that still arrives; swept at start
@@ -121,7 +121,8 @@ class Shelf:
 
 
 def _create(path: str, data: bytes) -> None:
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    # Truncated: what a commit that could not be taken back left there is nobody's.
+    descriptor = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
     try:
         write_all(descriptor, data)
     except OSError:
