@@ -228,7 +228,10 @@ class Lease:
             await self._remote.mkdirs(LEASES)
             node = await self._remote.put(path, body, expect=None)
         except Exists:
-            node = await self._remote.stat(path)
+            try:
+                node = await self._remote.stat(path)
+            except NotFound:
+                return False  # who has made it has let go of it again
             if await _holder(self._remote, node) != self._holder:
                 return False  # else an earlier try of ours, whose answer was lost
         if self._generation:

@@ -261,6 +261,19 @@ def test_of_many_that_come_at_once_at_most_one_has_it(kind: str, tmp_path: Path)
     asyncio.run(story())
 
 
+def test_who_was_beaten_by_one_that_has_let_go_again_comes_back_later(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with lab("memory") as remote:
+            faulty = Faulty(remote.backend, Fault("put", error=Exists("the name is taken")))
+            (tmp_path / "web1").mkdir()
+            lease = Host(tmp_path / "web1", Remote("cloud", faulty), "web1").lease("run-1")
+            with pytest.raises(Locked, match="another run is just taking it"):
+                await lease.take()
+            await lease.take()
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize("how", ["before", "after"])
 def test_a_lost_answer_to_a_renewal_neither_loses_the_lease_nor_leaves_two(how: str, tmp_path: Path) -> None:
     async def story() -> None:
