@@ -25,6 +25,8 @@ BELOW_ON_ITS_FLOOR = {("engine", "plan"), ("cli", "report")}
 DOORS = {
     "networkx": {"plan"},
     "httpx": {"remote"},
+    "httptools": {"remote"},
+    "certifi": {"remote"},
     "tenacity": {"remote"},
     "yaml": {"manifest"},
     "pathspec": {"manifest"},

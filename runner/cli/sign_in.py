@@ -14,7 +14,7 @@ from pathlib import Path
 from runner.cli.options import Parser
 from runner.model.errors import AcdrunError, LoginNeeded
 from runner.model.secret import FileReference, Reference, Secret
-from runner.remote.httpx_engine import HttpxEngine
+from runner.remote.engines import open_engine
 from runner.remote.login import Client, Provider, log_in
 from runner.remote.loopback import DEADLINE_S, HOST, PORT
 from runner.remote.secrets import resolve
@@ -65,7 +65,7 @@ def sign_in(
         )
 
     async def whole() -> Token:
-        engine = HttpxEngine()
+        engine = open_engine()
         try:
             return await log_in(provider, client, engine, begin, port=port)
         finally:

@@ -88,8 +88,8 @@ class Answer(Protocol):
     status: int
     headers: Mapping[str, str]
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The body as sent. Raises LinkFailure when it ends before its declared end."""
+    async def piece(self) -> bytes:
+        """The next bytes of the body as sent, b"" at its end. Raises LinkFailure when that is not the declared one."""
 
     async def close(self) -> None:
         """Let the connection go; one whose body was not read to its end is closed."""
@@ -139,6 +139,21 @@ def _origin(scheme: str, authority: str) -> tuple[str, str, int]:
             hint="use https://; http:// is for this machine",
         )
     return scheme, host, port
+
+
+def target(url: str) -> str:
+    """What stands in a request's first line: all from the path on, with nothing cleaned. See `origin` for errors."""
+    match = _URL.fullmatch(url)
+    if match is None:
+        raise BadAnswer(f"no address that can be asked: {show_url(url)!r}")
+    rest: str = match[3] or "/"
+    return rest if rest[0] == "/" else "/" + rest
+
+
+def authority(where: tuple[str, str, int]) -> str:
+    """What `Host` says of an origin."""
+    scheme, host, port = where
+    return host if port == (443 if scheme == "https" else 80) else f"{host}:{port}"
 
 
 def loopback(host: str) -> bool:

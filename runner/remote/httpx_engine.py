@@ -6,8 +6,9 @@ from typing import Any
 
 import httpx
 
-from runner.remote.http import LinkFailure, Sending, origin
+from runner.remote.http import LinkFailure, Sending, authority, origin, target
 from runner.remote.secrets import redact
+from runner.remote.trust import trusted
 
 _IDLE_CONNECTION_S = 4.0
 """Shorter than the 5 s after which common servers close: a request on a dying connection is unclear."""
@@ -68,7 +69,7 @@ class HttpxEngine:
 
     def _plain(self) -> httpx.AsyncBaseTransport:
         if self._trust is None:
-            self._trust = httpx.create_ssl_context()  # 20 ms, so only once
+            self._trust = trusted()
         limits = httpx.Limits(
             max_connections=1, max_keepalive_connections=1, keepalive_expiry=_IDLE_CONNECTION_S
         )
@@ -82,22 +83,24 @@ class HttpxAnswer:
         self.status = response.status_code
         self.headers: Mapping[str, str] = response.headers
         self._response = response
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        self._chunks = aiter(response.stream)
         self._done: Callable[[bool], Any] | None = done
         self._whole = False
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def piece(self) -> bytes:
         """See `http.Answer`."""
-        stream = self._response.stream
-        assert isinstance(stream, httpx.AsyncByteStream)
         failure: LinkFailure | None = None
         try:
-            async for chunk in stream:
-                yield chunk
+            async for chunk in self._chunks:
+                if chunk:
+                    return chunk
         except httpx.TransportError as error:
             failure = _failure(error, within_body=True)
         if failure is not None:
             raise failure
         self._whole = True
+        return b""
 
     async def close(self) -> None:
         """See `http.Answer`."""
@@ -120,15 +123,11 @@ class _Body(httpx.AsyncByteStream):
 
 
 def _request(sending: Sending) -> httpx.Request:
-    scheme, host, port = origin(sending.url)
-    authority = host if port == (443 if scheme == "https" else 80) else f"{host}:{port}"
-    rest = sending.url.partition("://")[2]
-    target = rest[rest.index("/") :] if "/" in rest else "/" + rest[len(rest.partition("?")[0]) :]
     body = sending.body
     return httpx.Request(
         sending.method,
         sending.url,
-        headers=[("Host", authority), *sending.headers],
+        headers=[("Host", authority(origin(sending.url))), *sending.headers],
         stream=httpx.ByteStream(body) if isinstance(body, bytes) else _Body(body),
         extensions={
             "timeout": {
@@ -137,7 +136,7 @@ def _request(sending: Sending) -> httpx.Request:
                 "write": sending.idle_s,
                 "pool": sending.connect_s,
             },
-            "target": target.encode("ascii"),  # httpx would clean dot segments away
+            "target": target(sending.url).encode("ascii"),  # httpx would clean dot segments away
         },
     )
 

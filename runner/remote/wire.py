@@ -272,14 +272,13 @@ class Wire:
         if answer.status < 300 and not proves_its_end(request.method, answer.status, answer.headers):
             raise self._error(Truncated(f"{where}: an answer that does not say where it ends"))
         waited, brought = 0.0, 0
-        chunks = answer.chunks()
         while True:
             began = self._clock()
             try:
-                chunk = await anext(chunks, None)
+                chunk = await answer.piece()
             except LinkFailure as error:
                 raise self._error(Truncated(f"{where}: the answer was cut off: {error}")) from error
-            if chunk is None:
+            if not chunk:
                 return
             waited += self._clock() - began
             brought += len(chunk)

@@ -13,8 +13,8 @@ from runner.backends.acd.wire import AcdWire
 from runner.model.backend import Setting
 from runner.model.secret import Reference, Secret
 from runner.remote import oauth
+from runner.remote.engines import open_engine
 from runner.remote.http import Engine
-from runner.remote.httpx_engine import HttpxEngine
 from runner.remote.secrets import resolve
 from runner.remote.throttle import Throttle
 from runner.remote.tokens import Token, TokenStore
@@ -52,7 +52,7 @@ async def connect(
     remote, limits = setting.remote, config.limits
     embedded = await Embedded.start(setting.state, remote) if config.server == "embedded" else None
     try:
-        engine = engine or HttpxEngine()
+        engine = engine or open_engine()
         place = server(embedded.url if embedded is not None else config.server)
         throttle = Throttle(
             concurrency=concurrency if limits.concurrency == "auto" else limits.concurrency,

@@ -16,13 +16,20 @@ from runner.model.errors import AcdrunError, BadAnswer, Changed, Denied, Truncat
 from runner.model.policy import RetryPolicy
 from runner.model.units import Backoff
 from runner.remote import retry
+from runner.remote.engines import open_engine
 from runner.remote.http import Request, Stream
-from runner.remote.httpx_engine import HttpxEngine
 from runner.remote.retry import Retry
 from runner.remote.throttle import Throttle
 from runner.remote.wire import Wire
 from tests.rooms.remote.scripts import Script, Stage, playing, reads, says
 from tests.rooms.remote.world import classify
+
+
+@pytest.fixture(params=["fast", "httpx"], autouse=True)
+def each_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every claim of this file is held by both."""
+    monkeypatch.setenv("ACDRUN_WIRE", request.param)
+
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 ONCE = RetryPolicy(calls=1)
@@ -35,7 +42,7 @@ def run(
     """Do the work against a server that plays the scripts."""
 
     async def whole() -> Any:
-        engine = HttpxEngine(trust=ssl.create_default_context())
+        engine = open_engine()
         try:
             async with playing(*scripts) as stage:
                 with retry.following(Retry(policy)):
@@ -248,7 +255,7 @@ def test_N21_a_server_whose_certificate_nobody_signed_is_refused_at_once(tmp_pat
     async def whole() -> None:
         server = await asyncio.start_server(lambda *_: connections.append(1), "127.0.0.1", 0, ssl=trust)
         url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-        engine = HttpxEngine()
+        engine = open_engine()
         wire = Wire(engine, Throttle(concurrency=1), classify, remote="cloud")
         try:
             with retry.following(Retry(THRICE)):

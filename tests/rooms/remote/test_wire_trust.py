@@ -17,13 +17,14 @@ from runner.model.errors import AcdrunError, BadAnswer, Denied, Throttled, Trunc
 from runner.model.policy import RetryPolicy
 from runner.model.units import Backoff
 from runner.remote import retry
+from runner.remote.engines import open_engine
 from runner.remote.http import Request, Stream
 from runner.remote.httpx_engine import HttpxEngine
 from runner.remote.retry import Retry
 from runner.remote.throttle import Throttle
 from runner.remote.wire import Wire
 from tests.rooms.remote.scripts import Stage, says
-from tests.rooms.remote.test_wire_bytes import HEAD, ONCE, THRICE, ask, run
+from tests.rooms.remote.test_wire_bytes import HEAD, ONCE, THRICE, ask, each_engine, run  # noqa: F401
 from tests.rooms.remote.world import URL, Clock, classify, wire
 
 x509 = pytest.importorskip("cryptography.x509")
@@ -39,7 +40,7 @@ def test_N1_a_name_that_nobody_knows_is_unavailable_after_all_tries(monkeypatch:
         raise socket.gaierror(-2, "Name or service not known")
 
     async def work() -> None:
-        engine = HttpxEngine()
+        engine = open_engine()
         with retry.following(Retry(THRICE)):
             await Wire(engine, Throttle(concurrency=1), classify).call(
                 Request("GET", "https://drive.example/")
@@ -90,7 +91,7 @@ def test_N19_a_socket_that_stalls_gives_its_place_to_the_next() -> None:
     whole = says(HEAD + b"Content-Length: 2\r\n\r\nok")
 
     async def work(line: Wire, stage: Stage) -> bytes:
-        alone = Wire(HttpxEngine(), Throttle(concurrency=1), classify)
+        alone = Wire(open_engine(), Throttle(concurrency=1), classify)
         with pytest.raises(Unavailable):
             await ask(alone, stage)
         with pytest.raises(Truncated):
@@ -175,9 +176,12 @@ def certificate(folder: Path, *, host: str, days: int) -> tuple[Path, Path]:
     return folder / "ca.pem", folder / "server.pem"
 
 
-def secure(folder: Path, *, host: str, days: int) -> tuple[AcdrunError | bytes, int]:
+def secure(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *, host: str, days: int
+) -> tuple[AcdrunError | bytes, int]:
     """Ask a server with such a certificate; what comes of it, and how many requests it saw."""
     authority, own = certificate(folder, host=host, days=days)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
     trust = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trust.load_cert_chain(own)
     requests: list[bytes] = []
@@ -190,7 +194,7 @@ def secure(folder: Path, *, host: str, days: int) -> tuple[AcdrunError | bytes, 
     async def whole() -> AcdrunError | bytes:
         server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=trust)
         url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-        engine = HttpxEngine(trust=ssl.create_default_context(cafile=str(authority)))
+        engine = open_engine()
         try:
             with retry.following(Retry(THRICE)):
                 return (await Wire(engine, Throttle(concurrency=1), classify).call(Request("GET", url))).body
@@ -204,12 +208,14 @@ def secure(folder: Path, *, host: str, days: int) -> tuple[AcdrunError | bytes, 
 
 
 @pytest.mark.torture
-def test_N21_a_certificate_that_has_expired_or_is_another_hosts_is_refused(tmp_path: Path) -> None:
-    assert secure(tmp_path, host="127.0.0.1", days=9) == (b"ok", 1)
+def test_N21_a_certificate_that_has_expired_or_is_another_hosts_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert secure(tmp_path, monkeypatch, host="127.0.0.1", days=9) == (b"ok", 1)
 
     expired, wrong = (
-        secure(tmp_path, host="127.0.0.1", days=-1),
-        secure(tmp_path, host="drive.example", days=9),
+        secure(tmp_path, monkeypatch, host="127.0.0.1", days=-1),
+        secure(tmp_path, monkeypatch, host="drive.example", days=9),
     )
 
     for error, requests in (expired, wrong):
