@@ -68,7 +68,7 @@ class Content:
         async for chunk in self._source():
             sent += len(chunk)
             if sent > self.size:
-                raise Changed(f"grew while it was read: more than the {self.size} bytes listed")
+                raise self._grown()
             if len(chunk) >= _IN_THREAD:
                 import asyncio  # the words of a manifest come from here too, and need no event loop
 
@@ -78,9 +78,31 @@ class Content:
             yield chunk
             if self._progress is not None:
                 self._progress(len(chunk))
-        if sent < self.size:
-            raise Changed(f"shrank while it was read: {sent} of the {self.size} bytes listed")
-        read = Checksum(self.algorithm, digest.hexdigest())
+        self._ended(digest.hexdigest(), sent)
+
+    async def whole(self) -> bytes:
+        """All the bytes at once, for content that is small. Raises what `chunks` raises."""
+        self._checksum = None
+        parts: list[bytes] = []
+        came = 0
+        async for part in self._source():
+            came += len(part)
+            if came > self.size:
+                raise self._grown()
+            parts.append(part)
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        self._ended(hasher(self.algorithm, data).hexdigest(), came)
+        if self._progress is not None:
+            self._progress(came)
+        return data
+
+    def _grown(self) -> Changed:
+        return Changed(f"grew while it was read: more than the {self.size} bytes listed")
+
+    def _ended(self, digest: str, came: int) -> None:
+        if came < self.size:
+            raise Changed(f"shrank while it was read: {came} of the {self.size} bytes listed")
+        read = Checksum(self.algorithm, digest)
         if self._expect is not None and self._expect.algorithm == read.algorithm and self._expect != read:
             raise Damaged(f"the source is damaged: reading it gave {read}, known of it is {self._expect}")
         self._checksum = read

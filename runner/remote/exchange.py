@@ -1,6 +1,6 @@
 """One try of one request: what is sent, how far it came, what it holds."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from runner import __version__
 from runner.model.errors import BadAnswer, Changed
@@ -37,8 +37,8 @@ class Exchange:
         assert self.answer is not None
         return self.answer
 
-    def sending(self, on_complete: Callable[[], None]) -> Sending:
-        """What the engine is given; `on_complete` is called when the last byte is handed over."""
+    def sending(self) -> Sending:
+        """What the engine is given."""
         request = self.request
         headers = [("User-Agent", USER_AGENT), ("Accept-Encoding", "identity"), *request.headers]
         if self.bearer:
@@ -49,14 +49,14 @@ class Exchange:
         body: bytes | AsyncIterator[bytes]
         if isinstance(request.body, Stream):
             size = request.body.size
-            body = self._outgoing = self._send(request.body, on_complete)
+            body = self._outgoing = self._send(request.body)
         else:
             size, body = len(request.body), request.body
             self.complete = True
-            on_complete()
         if size or request.method in ("POST", "PUT", "PATCH"):
             headers.append(("Content-Length", str(size)))
-        return Sending(request.method, request.url, headers, body, CONNECT_S, request.idle_s)
+        limit = 2 * (request.idle_s + CONNECT_S)
+        return Sending(request.method, request.url, headers, body, CONNECT_S, request.idle_s, limit)
 
     async def close(self) -> None:
         """Let go of the answer, of the body's source, and of the place. Safe to call twice."""
@@ -72,7 +72,7 @@ class Exchange:
             if self._place:
                 self._throttle.leave()
 
-    async def _send(self, stream: Stream, on_complete: Callable[[], None]) -> AsyncGenerator[bytes, None]:
+    async def _send(self, stream: Stream) -> AsyncGenerator[bytes, None]:
         handed = 0
         try:
             async with closing(stream.open()) as chunks:
@@ -83,7 +83,6 @@ class Exchange:
                     await self._throttle.moved(len(chunk))
                     if handed >= stream.size:
                         self.complete = True
-                        on_complete()
                     yield chunk
             if handed < stream.size:
                 raise Changed(f"{handed} of the {stream.size} bytes that were to be sent")

@@ -56,7 +56,11 @@ class Reply(NamedTuple):
 
 
 class Sending(NamedTuple):
-    """What an engine sends: every header there is, the body's length among them."""
+    """What an engine sends: every header there is, the body's length among them.
+
+    connect_s: longest time to a connection. idle_s: longest silence of the service. answer_s: longest time from
+    the last byte sent to the end of the answer's headers, for a server that sends one byte a minute is never silent.
+    """
 
     method: str
     url: str
@@ -64,6 +68,7 @@ class Sending(NamedTuple):
     body: bytes | AsyncIterator[bytes]
     connect_s: float
     idle_s: float
+    answer_s: float = 160.0
 
 
 class LinkFailure(Exception):

@@ -1,5 +1,6 @@
 """The reference engine: httpx's transport, without its client."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
@@ -37,13 +38,15 @@ class HttpxEngine:
         """See `http.Engine`."""
         where = origin(sending.url)
         idle = self._idle.setdefault(where, [])
-        request = _request(sending)
         transport = idle.pop() if idle else self._make()
         failure: LinkFailure | None = None
         try:
-            response = await transport.handle_async_request(request)
+            async with asyncio.timeout(None) as deadline:
+                response = await transport.handle_async_request(_request(sending, deadline))
         except httpx.TransportError as error:
             failure = _failure(error)
+        except TimeoutError:
+            failure = LinkFailure("no answer in time", "exchange")
         except BaseException:
             await transport.aclose()
             raise
@@ -115,20 +118,29 @@ class HttpxAnswer:
 
 
 class _Body(httpx.AsyncByteStream):
-    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
-        self._chunks = chunks
+    """What is sent; `ended` is called once its last byte is."""
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._chunks
+    def __init__(self, body: bytes | AsyncIterator[bytes], ended: Callable[[], None]) -> None:
+        self._body, self._ended = body, ended
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if isinstance(self._body, bytes):
+            yield self._body
+        else:
+            async for piece in self._body:
+                yield piece
+        self._ended()
 
 
-def _request(sending: Sending) -> httpx.Request:
-    body = sending.body
+def _request(sending: Sending, deadline: asyncio.Timeout) -> httpx.Request:
+    def ended() -> None:
+        deadline.reschedule(asyncio.get_running_loop().time() + sending.answer_s)
+
     return httpx.Request(
         sending.method,
         sending.url,
         headers=[("Host", authority(origin(sending.url))), *sending.headers],
-        stream=httpx.ByteStream(body) if isinstance(body, bytes) else _Body(body),
+        stream=_Body(sending.body, ended),
         extensions={
             "timeout": {
                 "connect": sending.connect_s,

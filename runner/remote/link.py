@@ -5,6 +5,7 @@ import os
 import select
 from collections import deque
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Literal, cast
 
 import httptools
@@ -40,6 +41,7 @@ class Link(asyncio.Protocol):
         self._waiter: asyncio.Future[bool] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._idle_s = self._deadline = 0.0
+        self._latest = inf
 
     async def ask(self, sending: Sending, head: bytes) -> "LinkAnswer":
         """Send, and wait for the answer's headers; see `http.Engine`."""
@@ -50,9 +52,12 @@ class Link(asyncio.Protocol):
             answer.sent = True
         else:
             await self._write_all(answer, head, sending)
+        if not answer.headed:
+            self._latest = self._loop.time() + sending.answer_s
         while not answer.headed and answer.failure is None:
             if not await self.change():
                 self.fail("no answer in time")
+        self._latest = inf
         if not answer.headed:
             raise answer.broken("exchange")
         return answer
@@ -60,7 +65,7 @@ class Link(asyncio.Protocol):
     async def change(self) -> bool:
         """Wait for something to happen; False when nothing has for too long."""
         waiter = self._waiter = self._loop.create_future()
-        self._deadline = self._loop.time() + self._idle_s
+        self._deadline = min(self._loop.time() + self._idle_s, self._latest)
         if self._timer is not None and self._timer.when() > self._deadline:
             self._timer.cancel()
             self._timer = None
@@ -118,7 +123,7 @@ class Link(asyncio.Protocol):
             return
         if not answer.headed:
             answer.size += len(data)
-            self._deadline = self._loop.time() + self._idle_s
+            self._deadline = min(self._loop.time() + self._idle_s, self._latest)
             if answer.size > _HEAD_LIMIT:
                 self.fail("an answer whose headers do not end")
             return

@@ -41,3 +41,9 @@ class Paced(Content):
             async for chunk in chunks:
                 await self._moved(len(chunk))
                 yield chunk
+
+    async def whole(self) -> bytes:
+        """See `Content.whole`."""
+        data = await self._inner.whole()
+        await self._moved(len(data))
+        return data

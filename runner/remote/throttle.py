@@ -38,6 +38,7 @@ class Throttle:
         chance: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self.concurrency = max(1, concurrency)
+        self.bandwidth = bandwidth
         self._requests = _Pace(requests_per_s) if requests_per_s else None
         self._bytes = _Pace(bandwidth) if bandwidth else None
         self._clock = clock

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -18,8 +18,9 @@ from runner.model.errors import (
     Unclear,
 )
 from runner.remote import retry
+from runner.remote.body import Body
 from runner.remote.clock import ServiceClock
-from runner.remote.exchange import CONNECT_S, Exchange
+from runner.remote.exchange import Exchange
 from runner.remote.http import (
     JSON_LIMIT,
     Classify,
@@ -28,8 +29,6 @@ from runner.remote.http import (
     Reply,
     Request,
     TokenExpired,
-    origin,
-    proves_its_end,
     retry_after,
     show_url,
 )
@@ -40,8 +39,6 @@ T = TypeVar("T")
 
 RENEW_S = 60.0
 _ERROR_BODY = 1 << 20
-_LEAST_BYTES = 1024
-"""A body that brings fewer bytes than this in `idle_s` seconds of waiting is as good as silent."""
 
 
 class Authoriser(Protocol):
@@ -193,21 +190,15 @@ class Wire:
         raise await self._judged(exchange)
 
     async def _send(self, exchange: Exchange) -> None:
-        origin(exchange.request.url)
+        request = exchange.request
         failure: LinkFailure | None = None
-        loop = asyncio.get_running_loop()
+        if request.body and isinstance(request.body, bytes) and self.throttle.bandwidth is not None:
+            await self.throttle.moved(len(request.body))
         fed = feeding.set(True)
         try:
-            async with asyncio.timeout(None) as deadline:
-                # The answer's headers have a deadline of their own once the service has the whole request:
-                # a server that sends one byte of them a minute is never silent.
-                limit = exchange.request.idle_s + CONNECT_S
-                sending = exchange.sending(lambda: deadline.reschedule(loop.time() + 2 * limit))
-                exchange.answer = await self._engine.send(sending)
+            exchange.answer = await self._engine.send(exchange.sending())
         except LinkFailure as error:
             failure = error
-        except TimeoutError:
-            failure = LinkFailure("no answer in time", "exchange")
         except Exception as error:
             if error is not exchange.fault:
                 raise
@@ -251,43 +242,21 @@ class Wire:
         return self._error(error)
 
     async def _read(self, exchange: Exchange, most: int) -> bytes:
+        body = self.body(exchange)
         parts: list[bytes] = []
         total = 0
-        async with aclosing(self.body(exchange)) as chunks:
-            async for chunk in chunks:
-                total += len(chunk)
-                if total > most:
-                    raise self._error(
-                        BadAnswer(f"{show_url(exchange.request.url)}: an answer of more than {most} bytes")
-                    )
-                parts.append(chunk)
+        while piece := await body.piece():
+            total += len(piece)
+            if total > most:
+                raise self._error(
+                    BadAnswer(f"{show_url(exchange.request.url)}: an answer of more than {most} bytes")
+                )
+            parts.append(piece)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    async def body(self, exchange: Exchange) -> AsyncGenerator[bytes, None]:
-        """The answer's body, sure to be whole once it has ended. Raises Truncated."""
-        request, answer = exchange.request, exchange.answered
-        where = show_url(request.url)
-        if answer.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-            raise self._error(BadAnswer(f"{where}: an encoded answer, which was not asked for"))
-        if answer.status < 300 and not proves_its_end(request.method, answer.status, answer.headers):
-            raise self._error(Truncated(f"{where}: an answer that does not say where it ends"))
-        waited, brought = 0.0, 0
-        while True:
-            began = self._clock()
-            try:
-                chunk = await answer.piece()
-            except LinkFailure as error:
-                raise self._error(Truncated(f"{where}: the answer was cut off: {error}")) from error
-            if not chunk:
-                return
-            waited += self._clock() - began
-            brought += len(chunk)
-            if waited > request.idle_s:
-                if brought < _LEAST_BYTES:
-                    raise self._error(Truncated(f"{where}: the answer only trickles"))
-                waited, brought = 0.0, 0
-            await self.throttle.moved(len(chunk))
-            yield chunk
+    def body(self, exchange: Exchange) -> Body:
+        """The answer's body; see `Body`."""
+        return Body(exchange, self.throttle, self._clock, self._error)
 
     def _error(self, error: AcdrunError, *, renew: bool = False) -> AcdrunError:
         error.message = redact(error.message)
@@ -322,6 +291,8 @@ class Download:
         self._exchange = exchange
         self._wire = wire
 
-    def chunks(self) -> AsyncGenerator[bytes, None]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The body; an end without an error is the declared end. Raises Truncated."""
-        return self._wire.body(self._exchange)
+        body = self._wire.body(self._exchange)
+        while piece := await body.piece():
+            yield piece

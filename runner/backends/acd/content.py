@@ -1,7 +1,8 @@
 """Bytes up and down. Source: acd-api §8."""
 
+import random
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 
 from runner.backends.acd.answers import load
 from runner.backends.acd.nodes import AcdNode, parse
@@ -15,13 +16,23 @@ from runner.remote.http import Request, Stream
 LINK_FROM = 9 << 30
 """Bytes from which a download goes by a signed address; larger ones were redirected. Source: acd-api §8.4."""
 
-_WHOLE = 1 << 18
-"""Content up to this many bytes is sent as one piece: each piece costs a system call and a packet."""
+_WHOLE = 1 << 16
+"""Content up to this many bytes is read before it is sent, and sent as one piece: a piece costs a system call and a
+packet, and reading it on the way as much again. Every upload under way may hold so much."""
 
 _LONG = 64 << 20
 """Content from this many bytes may be on its way for longer than a token lives."""
 
 _UPLOAD_IDLE_S = 300.0
+
+
+_HEAD = (
+    b'--%b\r\nContent-Disposition: form-data; name="metadata"\r\nContent-Type: application/json\r\n\r\n%b\r\n'
+    b'--%b\r\nContent-Disposition: form-data; name="content"; filename="content"\r\n'
+    b"Content-Type: application/octet-stream\r\n\r\n"
+)
+
+_chance = random.Random(secrets.token_bytes(32))  # noqa: S311  nobody is to guess the next one, but nobody sees any
 
 
 class Form:
@@ -32,16 +43,11 @@ class Form:
     """
 
     def __init__(self, metadata: bytes, content: Content) -> None:
-        boundary = secrets.token_hex(16).encode("ascii")
+        boundary = b"%032x" % _chance.getrandbits(128)
         self.type = f"multipart/form-data; boundary={boundary.decode('ascii')}"
         self._content = content
-        self._digest = hasher("md5")
-        self._head = (
-            b'--%b\r\nContent-Disposition: form-data; name="metadata"\r\n'
-            b"Content-Type: application/json\r\n\r\n%b\r\n"
-            b'--%b\r\nContent-Disposition: form-data; name="content"; filename="content"\r\n'
-            b"Content-Type: application/octet-stream\r\n\r\n" % (boundary, metadata, boundary)
-        )
+        self._digest: str | None = None
+        self._head = _HEAD % (boundary, metadata, boundary)
         self._tail = b"\r\n--%b--\r\n" % boundary
 
     @property
@@ -52,33 +58,27 @@ class Form:
     @property
     def md5(self) -> str:
         """Lower-case hex."""
-        checksum = self._content.checksum
-        return checksum.digest if checksum.algorithm == "md5" else self._digest.hexdigest()
+        return self._digest or self._content.checksum.digest
 
-    def body(self) -> Stream:
-        """The whole form."""
+    async def body(self) -> bytes | Stream:
+        """The whole form. Raises what `Content.whole` raises."""
+        if self._content.size <= _WHOLE:
+            data = await self._content.whole()
+            if self._content.algorithm != "md5":
+                self._digest = hasher("md5", data).hexdigest()
+            return b"".join((self._head, data, self._tail))
         return Stream(len(self._head) + self._content.size + len(self._tail), self._pieces)
 
     async def _pieces(self) -> AsyncGenerator[bytes, None]:
-        async with closing(self._chunks()) as chunks:
-            if self._content.size <= _WHOLE:
-                yield b"".join([self._head, *[chunk async for chunk in chunks], self._tail])
-                return
-            yield self._head
-            async for chunk in chunks:
-                yield chunk
-        yield self._tail
-
-    async def _chunks(self) -> AsyncIterator[bytes]:
-        if self._content.algorithm == "md5":
-            digest = None
-        else:
-            digest = self._digest = hasher("md5")
+        yield self._head
+        digest = None if self._content.algorithm == "md5" else hasher("md5")
         async with closing(self._content.chunks()) as chunks:
             async for chunk in chunks:
                 if digest is not None:
                     digest.update(chunk)
                 yield chunk
+        self._digest = digest.hexdigest() if digest is not None else None
+        yield self._tail
 
 
 async def upload(wire: AcdWire, form: Form) -> AcdNode:
@@ -87,7 +87,7 @@ async def upload(wire: AcdWire, form: Form) -> AcdNode:
         "POST",
         (await wire.endpoints()).content + "nodes?suppress=deduplication",
         headers=(("Content-Type", form.type),),
-        body=form.body(),
+        body=await form.body(),
         repeatable=False,
         idle_s=_UPLOAD_IDLE_S,
     )

@@ -215,6 +215,18 @@ def test_no_answer_fails_as_an_exchange(said: bytes, then: str, run: Callable[..
     assert run(work, says(said, then=then)) == "exchange"
 
 
+def test_headers_that_come_by_drops_have_a_last_moment(run: Callable[..., Any]) -> None:
+    drops = [b"HTTP/1.1 200 OK\r\nX: ", *[b"y"] * 200]
+
+    async def work(engine: Engine, stage: Stage) -> tuple[str, bool]:
+        began = time.monotonic()
+        with pytest.raises(LinkFailure) as caught:
+            await told(engine, sending(stage.url, b"x")._replace(answer_s=0.4))
+        return caught.value.phase, time.monotonic() - began < 8
+
+    assert run(work, says(*drops, pause_s=0.05)) == ("exchange", True)
+
+
 def test_nobody_there_fails_as_a_connect(run: Callable[..., Any]) -> None:
     async def work(engine: Engine, stage: Stage) -> str:
         with pytest.raises(LinkFailure) as caught:

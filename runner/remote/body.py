@@ -1,0 +1,58 @@
+"""The body of an answer, piece by piece, sure to be whole once it has ended."""
+
+from collections.abc import Callable
+
+from runner.model.errors import AcdrunError, BadAnswer, Truncated
+from runner.remote.exchange import Exchange
+from runner.remote.http import LinkFailure, proves_its_end, show_url
+from runner.remote.throttle import Throttle
+
+_LEAST_BYTES = 1024
+"""A body that brings fewer bytes than this in `idle_s` seconds of waiting is as good as silent."""
+
+
+class Body:
+    """What is still to be read of an exchange.
+
+    signed: adds to an error what every error of the remote says. clock: seconds, monotonic.
+    Raises BadAnswer for one that is encoded, Truncated for one that would not say where it ends.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        throttle: Throttle,
+        clock: Callable[[], float],
+        signed: Callable[[AcdrunError], AcdrunError],
+    ) -> None:
+        self._request, self._answer = exchange.request, exchange.answered
+        self._throttle, self._clock, self._signed = throttle, clock, signed
+        self._waited, self._brought = 0.0, 0
+        answer = self._answer
+        if answer.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+            raise signed(BadAnswer(f"{self._where}: an encoded answer, which was not asked for"))
+        if answer.status < 300 and not proves_its_end(self._request.method, answer.status, answer.headers):
+            raise signed(Truncated(f"{self._where}: an answer that does not say where it ends"))
+
+    async def piece(self) -> bytes:
+        """The next bytes; b"" at the declared end. Raises Truncated."""
+        began = self._clock()
+        try:
+            piece = await self._answer.piece()
+        except LinkFailure as error:
+            raise self._signed(Truncated(f"{self._where}: the answer was cut off: {error}")) from error
+        if not piece:
+            return piece
+        self._waited += self._clock() - began
+        self._brought += len(piece)
+        if self._waited > self._request.idle_s:
+            if self._brought < _LEAST_BYTES:
+                raise self._signed(Truncated(f"{self._where}: the answer only trickles"))
+            self._waited, self._brought = 0.0, 0
+        if self._throttle.bandwidth is not None:
+            await self._throttle.moved(len(piece))
+        return piece
+
+    @property
+    def _where(self) -> str:
+        return show_url(self._request.url)
