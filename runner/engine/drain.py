@@ -61,27 +61,48 @@ class Drain:
         self._ended: list[tuple[Operation, Outcome]] = []
         self._again: list[tuple[Operation, Outcome]] = []
         self._running = 0
+        self._crew: set[asyncio.Task[None]] = set()
+        self._over = asyncio.Event()
+        self._fault: BaseException | None = None
         self._round = 0
         self._door = asyncio.Lock()
         self._flushed = 0.0
         self._last: AcdrunError | None = None
         self.hopeless: AcdrunError | None = None
 
-    async def run(self, workers: int) -> None:
-        """Work until nothing is left to take, or the run is stopped."""
+    async def run(self, wanted: Callable[[], int]) -> None:
+        """Work until nothing is left to take, or the run is stopped.
+
+        wanted: how many workers there should be; asked whenever one has done something, for a place may take to more.
+        """
         self._flushed = asyncio.get_running_loop().time()
-        crew = [asyncio.create_task(self._work()) for _ in range(workers)]
+        self._wanted = wanted
+        self._hire(wanted())
         try:
-            done, _ = await asyncio.wait(crew, return_when=asyncio.FIRST_EXCEPTION)
-            for worker in done:
-                worker.result()
+            await self._over.wait()
         finally:
+            crew = list(self._crew)
             for worker in crew:
                 worker.cancel()
             await asyncio.gather(*crew, return_exceptions=True)
             await self._flush()
             await asyncio.to_thread(self._queue.put_back, [op.id for op in self._ready])
             self._pulse.beat()
+        if self._fault is not None:
+            raise self._fault
+
+    def _hire(self, most: int) -> None:
+        while len(self._crew) < most:
+            worker = asyncio.create_task(self._work())
+            self._crew.add(worker)
+            worker.add_done_callback(self._gone)
+
+    def _gone(self, worker: asyncio.Task[None]) -> None:
+        self._crew.discard(worker)
+        if not worker.cancelled() and self._fault is None:
+            self._fault = worker.exception()
+        if not self._crew or self._fault is not None:
+            self._over.set()
 
     async def _work(self) -> None:
         with retry.following(self._retries):
@@ -91,6 +112,8 @@ class Drain:
                     await self._try(op)
                 finally:
                     self._running -= 1
+                if self._ready:
+                    self._hire(self._wanted())
                 loop_time = asyncio.get_running_loop().time()
                 if len(self._ended) >= BATCH_OPS or loop_time - self._flushed > FLUSH_S:
                     await self._flush()

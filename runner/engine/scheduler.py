@@ -173,9 +173,9 @@ class Scheduler:
         side = ctx.source if work.busy == "source" else ctx.destination
         amount = self._account.planned(stage.id)
         if amount.number:
-            advice = self._transfers if self._transfers and stage.task == "upload" else side.can.concurrency
             limits = [most for most in (ctx.source.most, ctx.destination.most) if most is not None]
-            await drain.run(min(advice, amount.number, *limits))
+            told = self._transfers if stage.task == "upload" else None
+            await drain.run(lambda: min(told or side.most_at_once, amount.number, *limits))
         if drain.hopeless is not None:
             self._queue.hold(stage.id, f"held back: {drain.hopeless.message}")
         elif self._stop.code is not None and self._account.planned(stage.id).number:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
 from runner.model.content import Content
 from runner.model.node import Node
@@ -173,3 +173,12 @@ class Backend(Protocol):
 
     async def identity(self, folder: str) -> Identity:
         """Which folder this is; what happens below it changes nothing in that. Raises NotFound."""
+
+
+@runtime_checkable
+class Adaptive(Protocol):
+    """A backend that finds out by trying how many requests at once its service serves best."""
+
+    @property
+    def at_once(self) -> int:
+        """How many operations may usefully be under way now; it changes while they are."""

@@ -49,8 +49,7 @@ class Body:
             if self._brought < _LEAST_BYTES:
                 raise self._signed(Truncated(f"{self._where}: the answer only trickles"))
             self._waited, self._brought = 0.0, 0
-        if self._throttle.bandwidth is not None:
-            await self._throttle.moved(len(piece))
+        await self._throttle.moved(len(piece))
         return piece
 
     @property

@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import TracebackType
 
 from runner.model import path as paths
-from runner.model.backend import Backend, Capabilities, Identity, Quota, Trashed
+from runner.model.backend import Adaptive, Backend, Capabilities, Identity, Quota, Trashed
 from runner.model.checksum import Checksum, hasher
 from runner.model.content import Content
 from runner.model.errors import AcdrunError, Blocked, Changed, Exists, NotFound, Unreadable
@@ -46,6 +46,7 @@ class Remote:
         self.prefix = prefix
         self.throttle = throttle
         self.most = most
+        self._adaptive = backend if most is None and isinstance(backend, Adaptive) else None
         self.watches = [] if watches is None else watches
 
     @property
@@ -57,6 +58,11 @@ class Remote:
     def clock_offset_s(self) -> float | None:
         """See `Backend.clock_offset_s`."""
         return self.backend.clock_offset_s
+
+    @property
+    def most_at_once(self) -> int:
+        """How many operations may usefully be under way now; to be asked again, for it may follow the service."""
+        return self.can.concurrency if self._adaptive is None else self._adaptive.at_once
 
     @property
     def place(self) -> str:

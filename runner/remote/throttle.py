@@ -2,12 +2,14 @@
 
 import asyncio
 import random
+import resource
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 
 from runner.model.errors import Throttled
+from runner.remote.climb import Climb
 from runner.remote.retry import LONGEST_WISH_S, patient
 
 feeding: ContextVar[bool] = ContextVar("feeding", default=False)
@@ -16,6 +18,7 @@ own: its upload holds one, and uploads that waited for places which other upload
 
 LEAST_PAUSE_S = 0.5
 MOST_PAUSE_S = 60.0
+MOST_CONNECTIONS = 512
 
 
 class Throttle:
@@ -23,6 +26,8 @@ class Throttle:
 
     Additive increase, multiplicative decrease: a 429 halves how many requests may be under way and doubles
     the pause; each request that goes well makes room for a part of one more and shortens the next pause.
+    concurrency: most requests at once. first: with how many to begin when the best number is to be found by trying,
+    see `Climb`; None for `concurrency` at once.
     requests_per_s, bandwidth (bytes a second, both ways together): None for no limit.
     clock: seconds, monotonic.
     """
@@ -31,6 +36,7 @@ class Throttle:
         self,
         *,
         concurrency: int,
+        first: int | None = None,
         requests_per_s: float | None = None,
         bandwidth: int | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -38,14 +44,14 @@ class Throttle:
         chance: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self.concurrency = max(1, concurrency)
-        self.bandwidth = bandwidth
         self._requests = _Pace(requests_per_s) if requests_per_s else None
         self._bytes = _Pace(bandwidth) if bandwidth else None
         self._clock = clock
         self._sleep = sleep
         self._chance = chance
         self._busy = 0
-        self._window = float(self.concurrency)
+        self._climb = Climb(first, self.concurrency) if first is not None else None
+        self._window = float(self._most)
         self._queue: deque[asyncio.Future[None]] = deque()
         self._not_before = float("-inf")
         self._pause_s = 0.0
@@ -55,6 +61,11 @@ class Throttle:
     def window(self) -> int:
         """How many requests may be under way at this moment."""
         return int(self._window)
+
+    @property
+    def useful(self) -> int:
+        """How many workers keep that many requests under way: some prepare the next ones, or finish the last."""
+        return self.window if self._climb is None else self.window + max(2, self.window // 4)
 
     async def enter(self, *, place: bool = True) -> int:
         """Wait until a request may be sent. Returns a ticket for `well` and `slow_down`.
@@ -81,15 +92,22 @@ class Throttle:
             raise
         return self._storm
 
+    @property
+    def _most(self) -> int:
+        return self.concurrency if self._climb is None else self._climb.at_once
+
     def leave(self) -> None:
         """The request has ended, well or not."""
         self._busy -= 1
+        if self._climb is not None and self._window >= self._climb.at_once:
+            self._climb.ended(self._clock(), bool(self._queue))
+            self._window = float(self._climb.at_once)
         self._admit()
 
     def well(self, ticket: int) -> None:
         """The service answered without complaint to a request sent since the last one."""
-        if self._window < self.concurrency and ticket == self._storm:
-            self._window = min(float(self.concurrency), self._window + 1 / self._window)
+        if self._window < self._most and ticket == self._storm:
+            self._window = min(float(self._most), self._window + 1 / self._window)
             self._pause_s *= 0.9
             self._admit()
 
@@ -102,6 +120,8 @@ class Throttle:
         now = self._clock()
         if ticket == self._storm:
             self._storm += 1
+            if self._climb is not None:
+                self._climb.refused(self.window)
             self._window = max(1.0, self._window / 2)
             self._pause_s = min(MOST_PAUSE_S, max(LEAST_PAUSE_S, self._pause_s * 2))
             self._not_before = max(self._not_before, now + self._chance(self._pause_s / 2, self._pause_s))
@@ -111,6 +131,8 @@ class Throttle:
 
     async def moved(self, count: int) -> None:
         """Wait until `count` more bytes may pass."""
+        if self._climb is not None:
+            self._climb.moved(count)
         if self._bytes is not None:
             await self._until(self._bytes.reserve(self._clock(), count))
 
@@ -136,6 +158,11 @@ class Throttle:
             if not place.done():
                 self._busy += 1
                 place.set_result(None)
+
+
+def most_connections() -> int:
+    """To how many requests at once `concurrency: auto` may grow: files that may be open are left for all else."""
+    return max(1, min(MOST_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2))
 
 
 class _Pace:

@@ -192,7 +192,7 @@ class Wire:
     async def _send(self, exchange: Exchange) -> None:
         request = exchange.request
         failure: LinkFailure | None = None
-        if request.body and isinstance(request.body, bytes) and self.throttle.bandwidth is not None:
+        if request.body and isinstance(request.body, bytes):
             await self.throttle.moved(len(request.body))
         fed = feeding.set(True)
         try:

@@ -73,6 +73,11 @@ class Acd:
         """See `Backend.clock_offset_s`."""
         return self._wire.wire.service_clock.offset_s
 
+    @property
+    def at_once(self) -> int:
+        """See `Adaptive`."""
+        return self._wire.wire.throttle.useful
+
     @classmethod
     async def open(cls, config: AcdConfig, setting: Setting) -> Self:
         """See `Backend.open`. Starts the embedded server where that is asked for."""

@@ -16,7 +16,7 @@ from runner.remote import oauth
 from runner.remote.engines import open_engine
 from runner.remote.http import Engine
 from runner.remote.secrets import resolve
-from runner.remote.throttle import Throttle
+from runner.remote.throttle import Throttle, most_connections
 from runner.remote.tokens import Token, TokenStore
 from runner.remote.wire import Trace, Wire
 
@@ -55,7 +55,8 @@ async def connect(
         engine = engine or open_engine()
         place = server(embedded.url if embedded is not None else config.server)
         throttle = Throttle(
-            concurrency=concurrency if limits.concurrency == "auto" else limits.concurrency,
+            concurrency=most_connections() if limits.concurrency == "auto" else limits.concurrency,
+            first=concurrency if limits.concurrency == "auto" else None,
             requests_per_s=limits.requests_per_s,
             bandwidth=limits.bandwidth,
         )

@@ -1,0 +1,109 @@
+"""How many requests at once serve best, found by trying."""
+
+LEAST_S = 0.05
+LONG_S = 10.0
+"""What is measured takes no less than this, and no longer once something has ended."""
+
+_DOUBLE, _STEP = 2.0, 1.25
+_GAIN = 0.4
+"""A try upwards is kept for this part of the gain that a service with room to spare would give."""
+
+_LOSS = 0.03
+"""A try downwards is kept when no more than this is lost: what it takes off was waiting, not work."""
+
+_MOST_HOLD = 32
+_UNIT = 1 << 18
+"""Bytes that count as much as a request: more of them take longer for their number's sake."""
+
+
+class Climb:
+    """Doubles while throughput grows with it, then goes up and down by a quarter, ever more rarely, to see.
+
+    Throughput is requests and bytes a second, measured while there was always somebody waiting for a place, and
+    only once as many requests have ended as were under way before the last change. The clock is the caller's.
+    at_once: the answer, from 1 to `most`.
+    """
+
+    def __init__(self, first: int, most: int) -> None:
+        self.at_once = max(1, min(first, most))
+        self._most = most
+        self._factor = _DOUBLE
+        self._old: tuple[int, float] | None = None
+        self._hold, self._holds, self._down = 0, 1, False
+        self._units = 0.0
+        self._ended = self._waited = 0
+        self._began: float | None = None
+        self._since: float | None = None
+
+    def moved(self, count: int) -> None:
+        """So many bytes have passed."""
+        self._units += count / _UNIT
+
+    def ended(self, now: float, waiting: bool) -> None:
+        """A request has ended. now: seconds; waiting: there was somebody for its place."""
+        self._ended += 1
+        self._waited += waiting
+        if self._since is None:
+            self._since = now
+        long = now - self._since >= LONG_S
+        if self._began is None:
+            if self._ended >= self.at_once or long:
+                self._began = self._since = now
+                self._ended = self._waited = 0
+                self._units = 0.0
+            return
+        if (self._ended < 2 * self.at_once and not long) or now - self._began < LEAST_S:
+            return
+        rate, wanted = (self._ended + self._units) / (now - self._began), self._waited >= 0.9 * self._ended
+        self._settle()
+        if wanted:
+            self._judge(rate)
+        else:
+            self._old = None  # there was not enough to do to learn anything
+
+    def refused(self, at_once: int) -> None:
+        """The service does not want so many: stay below where that was, and wait with the next try."""
+        self.at_once = max(1, at_once - max(1, at_once // 10))
+        self._old, self._factor, self._down = None, _STEP, False
+        self._hold = self._holds = min(_MOST_HOLD, max(8, 2 * self._holds))
+        self._settle()
+
+    def _settle(self) -> None:
+        self._began = self._since = None
+        self._ended = self._waited = 0
+
+    def _judge(self, rate: float) -> None:
+        if self._old is None:
+            self._hold -= 1
+            if self._hold <= 0:
+                self._try(rate)
+            return
+        old, before = self._old
+        self._old = None
+        least = 1 + _GAIN * (self.at_once / old - 1) if self.at_once > old else 1 - _LOSS
+        up = self.at_once > old
+        if rate >= before * least:
+            self._holds = 1
+            if up:
+                self._factor = min(_DOUBLE, self._factor * _STEP)
+            self._try(rate)
+            return
+        self.at_once = old
+        if up and self._factor > _STEP:
+            self._factor = _STEP
+        else:
+            self._down = up
+            self._holds = min(_MOST_HOLD, self._holds * 2)
+        self._hold = self._holds
+
+    def _try(self, rate: float) -> None:
+        """Change, to be judged against this rate."""
+        now = self.at_once
+        if self._down:
+            self.at_once = max(1, min(now - 1, int(now / _STEP)))
+        else:
+            self.at_once = min(self._most, max(now + 1, int(now * self._factor)))
+        if self.at_once != now:
+            self._old = now, rate
+        else:
+            self._down, self._hold = not self._down, self._holds
