@@ -17,8 +17,8 @@ class Limits(BaseModel):
     )
     concurrency: int | Literal["auto"] = Field(
         default="auto",
-        description="Most requests under way at once; `auto` begins with the backend's own advice and, at a service that"
-        " refuses what is too much, grows as long as throughput grows with it, to 512 at most.",
+        description="Most requests under way at once; `auto` begins with the backend's own advice and, at a service"
+        " that refuses what is too much, grows as long as throughput grows with it, to 512 at most.",
     )
     bandwidth: Rate | None = Field(
         default=None, description="Most bytes a second in both directions together, such as `20MiB/s`."

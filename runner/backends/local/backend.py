@@ -11,6 +11,7 @@ from runner.backends.local import safe, untrash
 from runner.backends.local.config import LocalConfig
 from runner.backends.local.draft import Disk, Draft, sweep
 from runner.backends.local.faults import READING, WRITING
+from runner.backends.local.gathering import Gathering
 from runner.backends.local.identity import identify
 from runner.backends.local.reading import Reading
 from runner.backends.local.rename import rename_new
@@ -38,6 +39,7 @@ class Local:
         self._root = os.fspath(root)
         self._trash = Trash(self._root, run)
         self._threads = Threads(threads)
+        self._reads = Gathering(self._threads)
         self._leftovers: dict[str, Sequence[str]] = {}
         mask = os.umask(0o077)  # it cannot be read without being set
         os.umask(mask)
@@ -66,10 +68,10 @@ class Local:
         return await self._threads.run(self._stat, path)
 
     async def read(self, path: str, *, expect: str | None = None) -> AsyncIterator[bytes]:
-        """Yield the content, one call in a thread for each CHUNK."""
+        """Yield the content, one call in a thread for each CHUNK; of small files that are read at once, for several."""
         reading = Reading(self._root, path, expect)
         try:
-            if chunk := await self._threads.run(reading.start):
+            if chunk := await self._reads.run(reading.start):
                 yield chunk
             while not reading.over:
                 if chunk := await self._threads.run(reading.more):

@@ -1,0 +1,107 @@
+"""Short calls that come at the same time make the way to a thread and back together."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from runner.backends.local.faults import told
+from runner.backends.local.threads import Threads
+
+T = TypeVar("T")
+
+MOST = 32
+"""Calls that go together."""
+
+SLOW_S = 0.003
+"""Where calls take longer than this, each is made in a thread of its own: one after the other, they would take longer
+than the way there. With less it may be that they only wait for this program's other work."""
+
+
+class Gathering:
+    """Makes blocking calls as `Threads.run` does, at a part of its cost where many are wanted at once.
+
+    To wake a thread, and then the loop, costs more than to read a small file that is in memory. While some calls are
+    away, those that come wait for their return; none waits for company when nothing is away.
+    """
+
+    def __init__(self, threads: Threads) -> None:
+        self._threads = threads
+        self._waiting: deque[_Call] = deque()
+        self._courier: asyncio.Task[None] | None = None
+        self._each_s = 0.0
+
+    async def run(self, call: Callable[[], T]) -> T:
+        """Make the call in a thread. When cancelled, wait for its end: what it uses can be closed then."""
+        mine = _Call(call)
+        if self._each_s > SLOW_S:
+            await self._away([mine])
+        else:
+            self._waiting.append(mine)
+            if self._courier is None:
+                self._courier = asyncio.create_task(self._carry())
+            await self._back(mine)
+        if mine.error is not None:
+            raise mine.error
+        result: T = mine.result
+        return result
+
+    async def _back(self, mine: "_Call") -> None:
+        try:
+            await mine.over
+        except asyncio.CancelledError:
+            if mine in self._waiting:
+                self._waiting.remove(mine)
+                mine.made = True
+            while not mine.made:
+                mine.over = asyncio.get_running_loop().create_future()
+                with suppress(asyncio.CancelledError):
+                    await mine.over
+            raise
+
+    async def _carry(self) -> None:
+        try:
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
+                try:
+                    await self._away(batch)
+                finally:
+                    for call in batch:
+                        call.made = True
+                        if not call.over.done():
+                            call.over.set_result(None)
+        finally:
+            self._courier = None
+
+    async def _away(self, batch: "list[_Call]") -> None:
+        seconds = await self._threads.run(_make, batch)
+        self._each_s += (seconds / len(batch) - self._each_s) / 16
+
+
+class _Call:
+    """One call. over: done when it was made; made: so it was, or it never will be."""
+
+    __slots__ = ("call", "error", "made", "over", "result")
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self.call = call
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.made = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+
+def _make(batch: list[_Call]) -> float:
+    """Make the calls one after the other; return how many seconds they took."""
+    began = time.perf_counter()
+    for one in batch:
+        try:
+            one.result = one.call()
+        except OSError as error:
+            one.error = told(error)
+            one.error.__cause__ = error
+        except BaseException as error:
+            one.error = error
+    return time.perf_counter() - began
