@@ -2,17 +2,28 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Literal, NamedTuple
 
 from pydantic import Field
 
 from runner.model import path as paths
-from runner.model.backend import Capabilities, Identity, Quota, Setting, Trashed
+from runner.model.backend import (
+    Backend,
+    Capabilities,
+    Copied,
+    Copy,
+    Copying,
+    Identity,
+    Quota,
+    Setting,
+    Trashed,
+)
 from runner.model.checksum import Checksum
 from runner.model.config import RemoteConfig
 from runner.model.content import CHUNK, Content
-from runner.model.errors import Blocked, Changed, Exists, NotFound, Stale
+from runner.model.errors import AcdrunError, Blocked, Changed, Exists, NotFound, Stale, Unsupported
 from runner.model.node import Node
 
 
@@ -28,6 +39,9 @@ class MemoryConfig(RemoteConfig):
     )
     mtime_ns: int | None = Field(
         default=1, description="Finest step of the times it keeps, in ns; null keeps none."
+    )
+    copies: bool = Field(
+        default=False, description="Copy files from other memory that says so too, a batch at a time."
     )
 
 
@@ -61,7 +75,11 @@ class Memory:
 
     def __init__(self, config: MemoryConfig, tree: Tree) -> None:
         self.can = Capabilities(
-            checksums=config.algorithms, mtime_ns=config.mtime_ns, folds=config.folds, strong=not config.weak
+            checksums=config.algorithms,
+            mtime_ns=config.mtime_ns,
+            folds=config.folds,
+            strong=not config.weak,
+            copies="memory" if config.copies else "",
         )
         self.tree = tree
         self._root = config.root.strip("/")
@@ -114,6 +132,28 @@ class Memory:
         self.tree.contents[generation] = data
         children[self._key(path)] = node
         return node._replace(replaced=replaced)
+
+    async def copy_from(
+        self, source: Backend, batch: Sequence[Copy], how: Copying
+    ) -> Sequence[Copied | None]:
+        """One after the other, as `put` would."""
+        if not self.can.copies or not isinstance(source, Memory):
+            raise Unsupported("only what is in memory is copied without being sent")
+        done: list[Copied | None] = []
+        for copy in batch:
+            content = Content(
+                copy.size,
+                partial(source.read, copy.origin, expect=copy.generation),
+                mtime_ns=copy.mtime_ns,
+                algorithm=how.algorithm,
+                progress=how.moved,
+                expect=copy.known,
+            )
+            try:
+                done.append(Copied(await self.put(copy.path, content, expect=None), content.checksum))
+            except AcdrunError:
+                done.append(None)
+        return done
 
     async def mkdir(self, path: str) -> Node:
         """Make the folder, or return the one that is there; the root is made with all above it."""

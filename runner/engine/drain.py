@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from runner.engine.interrupt import Stop
 from runner.model.errors import AcdrunError, Exists, Locked, LoginNeeded, NoSpace, Stale, Throttled, Unsynced
@@ -131,17 +131,36 @@ class Drain:
                     continue
                 fed = self._fed()  # asked before taking: what is made ready in between is then not missed
                 await self._flush()
-                self._ready += await asyncio.to_thread(
-                    self._queue.take, self._stage.id, most_tries=self._round
-                )
-                if self._ready:
-                    continue
-                if not self._running and not fed:
+                taken = await asyncio.to_thread(self._queue.take, self._stage.id, most_tries=self._round)
+                if not taken and not self._running and not fed:
                     if await self._another_round():
                         continue
                     self._pulse.beat()
                     return None
-            await beat.wait()
+                self._running += bool(taken)
+            if not taken:
+                await beat.wait()
+                continue
+            try:
+                self._ready += await self._together(taken)
+            finally:
+                self._running -= 1
+            self._pulse.beat()
+
+    async def _together(self, taken: Sequence[Operation]) -> Sequence[Operation]:
+        """Work on a batch in one go; return what is left of it to be run one by one."""
+        if self._stop.counting:
+            return taken
+        try:
+            outcomes = await self._task.together(taken, self._ctx)
+        except _HOPELESS as error:
+            self._failed(taken[0], error)
+            return taken[1:]
+        except AcdrunError:
+            return taken  # of which one that is true is found out by running each
+        both = list(zip(taken, outcomes, strict=True))
+        self._ended += [(op, outcome) for op, outcome in both if outcome is not None]
+        return [op for op, outcome in both if outcome is None]
 
     async def _another_round(self) -> bool:
         """Whole operations are tried again once all others had their turn."""

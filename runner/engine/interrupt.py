@@ -56,6 +56,11 @@ class Stop:
             self._stop(Exit.BUDGET, "the time budget is used up; finishing what is under way")
         return self._code
 
+    @property
+    def counting(self) -> bool:
+        """Do bytes have a limit, so that what is begun together may not be more than what is left of it?"""
+        return self._most_bytes is not None
+
     def sent(self, size: int) -> None:
         """That many bytes of content were sent."""
         self._sent += size

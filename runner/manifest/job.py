@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_val
 
 from runner.manifest.location import REMOTE_NAME
 from runner.manifest.rules import Rule
+from runner.model.backend import Durability
 from runner.model.pair import Case, Renames
 from runner.model.policy import ChecksumPolicy, GuardPolicy, RetryPolicy
 from runner.model.secret import Reference
@@ -85,6 +86,12 @@ class Settings(_Part):
         default=None,
         description="Files that only changed their place in the source of a mirror: `detect` them by their content "
         "(default) and move them at the destination, or `ignore` that: send them again and trash the old ones.",
+    )
+    durability: Durability | None = Field(
+        default=None,
+        description="How a local destination is made to outlast a power cut: each `file` before the next one, or a "
+        "`batch` of up to 500 files at once (default), which is many times as fast. Either way no path ever shows a "
+        "part of a file, and what the journal calls done is on the disk.",
     )
     filter: tuple[Rule, ...] | None = Field(
         default=None,

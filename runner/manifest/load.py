@@ -206,6 +206,7 @@ def _pair(
         links=pair.links or defaults.links or "skip",
         unreadable=pair.unreadable or defaults.unreadable or "incomplete",
         renames=pair.renames or defaults.renames or "detect",
+        durability=pair.durability or defaults.durability or "batch",
         place=tree.findings.place(tree.at(keys)),
     )
 

@@ -15,6 +15,7 @@ from runner.manifest.job import Links, PlanModel, Unreadable
 from runner.manifest.limits import limits_of
 from runner.manifest.rules import Rule
 from runner.manifest.tree import Key, Keys
+from runner.model.backend import Durability
 from runner.model.config import RemoteConfig
 from runner.model.errors import Place, PlanStale, Problem
 from runner.model.pair import Case, Location, Mode, Pair, Renames
@@ -143,6 +144,7 @@ def _written(pair: Pair) -> dict[str, Any]:
         "links": pair.links,
         "unreadable": pair.unreadable,
         "renames": pair.renames,
+        "durability": pair.durability,
     }
 
 
@@ -185,6 +187,7 @@ def _pair(fields: dict[str, Any], job: str, number: int, manifest: Manifest) -> 
         links=one_of(Links, "links"),
         unreadable=one_of(Unreadable, "unreadable"),
         renames=one_of(Renames, "renames"),
+        durability=one_of(Durability, "durability"),
         place=manifest.place("jobs", job, "pairs", number),
         limits=limits_of(manifest.places, manifest.file, ("jobs", job, "pairs", number)),
     )

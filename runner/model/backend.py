@@ -1,12 +1,16 @@
 """The least a storage service must do. `remote.Remote` builds the rest on top."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
+from runner.model.checksum import Checksum
 from runner.model.content import Content
 from runner.model.node import Node
+
+Durability = Literal["file", "batch"]
+"""What a disk confirms in one go before names are given and rows are done: each file, or a batch of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,8 @@ class Capabilities:
     moves, trashes: it has a server-side move, a recoverable removal.
     concurrency: requests under way at once that suit it.
     near: its content is read without a transfer, as that of a disk of this machine is.
+    copies: the name of what it copies files from by itself, their bytes not passing through us: a backend that
+        claims the same. "" for none.
     throttles: it obeys the `limits` of its remote itself, request by request; else `Remote` does it for it.
     max_size: bytes in one file; max_name: UTF-16 code units in one name; None for no limit.
     """
@@ -34,6 +40,7 @@ class Capabilities:
     trashes: bool = True
     concurrency: int = 4
     near: bool = False
+    copies: str = ""
     throttles: bool = False
     max_size: int | None = None
     max_name: int | None = None
@@ -87,6 +94,41 @@ class Trashed(NamedTuple):
     when_ns: int | None = None
 
 
+class Copy(NamedTuple):
+    """A file to be copied to where nothing is yet.
+
+    origin, generation, size, mtime_ns: the file as its source has listed it. path: where it goes. known: the
+    checksum of its content, when there is one.
+    """
+
+    origin: str
+    generation: str
+    size: int
+    mtime_ns: int | None
+    path: str
+    known: Checksum | None = None
+
+
+class Copied(NamedTuple):
+    """A file that was copied: the node that stands there, and the checksum of the bytes that were read."""
+
+    node: Node
+    checksum: Checksum
+
+
+class Copying(NamedTuple):
+    """How files are to be copied.
+
+    algorithm: of their checksums. proven: what is stored is compared with what was read before it is published.
+    durability: what is confirmed in one go. moved: told the number of bytes that went over, now and then.
+    """
+
+    algorithm: str = "md5"
+    proven: bool = True
+    durability: Durability = "batch"
+    moved: Callable[[int], None] | None = None
+
+
 class Backend(Protocol):
     """The driver for one kind of storage.
 
@@ -135,6 +177,16 @@ class Backend(Protocol):
         Damaged if they differ, and the old content stays. `content.mtime_ns` is kept where `can.mtime_ns` is not None.
         Raises Exists, Stale, NotFound (no such folder), NoSpace, Blocked (a name it cannot hold), and
         whatever `content.chunks()` raises. Unclear when the content may have been stored and only the answer was lost.
+        """
+
+    async def copy_from(
+        self, source: "Backend", batch: Sequence[Copy], how: Copying
+    ) -> Sequence[Copied | None]:
+        """Copy files of a backend with the same `can.copies`; return what became of each, in their order.
+
+        All that holds for `put` holds for each file. Copied: it stands there, whole, and outlasts a power cut.
+        None: nothing was done with it, whatever the reason; who reads and puts it will do it, or say why not.
+        Raises Unsynced, and Unsupported when `can.copies` is not the source's.
         """
 
     async def mkdir(self, path: str) -> Node:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
+from runner.model.backend import Durability
 from runner.model.errors import Place
 from runner.model.node import Node
 from runner.model.policy import ChecksumPolicy, GuardPolicy, RetryPolicy
@@ -64,5 +65,6 @@ class Pair:
     links: Literal["skip", "block"]
     unreadable: Literal["incomplete", "fail"]
     renames: Renames
+    durability: Durability
     place: Place
     limits: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)

@@ -6,7 +6,17 @@ from dataclasses import replace
 from types import TracebackType
 
 from runner.model import path as paths
-from runner.model.backend import Adaptive, Backend, Capabilities, Identity, Quota, Trashed
+from runner.model.backend import (
+    Adaptive,
+    Backend,
+    Capabilities,
+    Copied,
+    Copy,
+    Copying,
+    Identity,
+    Quota,
+    Trashed,
+)
 from runner.model.checksum import Checksum, hasher
 from runner.model.content import Content
 from runner.model.errors import AcdrunError, Blocked, Changed, Exists, NotFound, Unreadable
@@ -120,6 +130,21 @@ class Remote:
             content = Paced(content, self.throttle.moved)
         with _Placing(self.name, full, storing=True):
             return await self.backend.put(full, content, expect=expect)
+
+    def takes_from(self, source: "Remote") -> bool:
+        """Can it copy files from there by itself? Where bytes or requests are limited they pass through here."""
+        same = bool(self.can.copies) and self.can.copies == source.can.copies
+        return same and self.throttle is None and source.throttle is None
+
+    async def copy_from(
+        self, source: "Remote", batch: Sequence[Copy], how: Copying
+    ) -> Sequence[Copied | None]:
+        """Copy files from a place that this one `takes_from`; see `Backend.copy_from`."""
+        ours, theirs = _Below(self), _Below(source)
+        full = [copy._replace(origin=theirs.full(copy.origin), path=ours.full(copy.path)) for copy in batch]
+        await self._request(writes=True)
+        with _Placing(self.name, self.prefix):
+            return await self.backend.copy_from(source.backend, full, how)
 
     async def withdraw(self, path: str, stored: Node) -> None:
         """Take back what a `put` has just stored, that generation and no other; what it replaced has its place again.
@@ -284,6 +309,23 @@ class Remote:
 
 def _ours(entry: Trashed) -> bool:
     return entry.path is not None and LEASES in paths.order(entry.path)
+
+
+class _Below:
+    """Full paths of many files: what they have in common is looked at once for each folder."""
+
+    def __init__(self, remote: Remote) -> None:
+        self._remote = remote
+        self._folder: str | None = None
+        self._full = ""
+
+    def full(self, path: str) -> str:
+        folder, _, name = path.rpartition("/")
+        if folder != self._folder:
+            self._folder, self._full = folder, self._remote._full(folder)
+        if paths.fault(name):
+            self._remote._full(path)
+        return f"{self._full}/{name}" if self._full else name
 
 
 class _Placing:

@@ -22,6 +22,7 @@ _PAIR = (
     "links",
     "unreadable",
     "renames",
+    "durability",
 )
 _POLICY = (
     "compare",
@@ -37,7 +38,7 @@ _POLICY = (
     "overwrite",
     "shrink",
 )
-_DEFAULTED = ("filter", "checksum", "retry", "guard", "case", "links", "unreadable", "renames")
+_DEFAULTED = ("filter", "checksum", "retry", "guard", "case", "links", "unreadable", "renames", "durability")
 _NOTES_AT = 48
 
 

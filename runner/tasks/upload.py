@@ -1,9 +1,10 @@
 """Send a file."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from runner.model.backend import Copy, Copying
 from runner.model.checksum import Checksum
 from runner.model.content import Content
 from runner.model.errors import AcdrunError, Damaged, Exists, NotFound, Stale
@@ -24,6 +25,27 @@ class Upload(Task):
     name = "upload"
     effect = "write"
     after = (All("guard"), All("accept"), Each("hash"), Parent("mkdir"), Ended("move"))
+
+    async def together(self, ops: Sequence[Operation], ctx: Context) -> Sequence[Outcome | None]:
+        """New files that the destination takes from the source by itself."""
+        outcomes: list[Outcome | None] = [None] * len(ops)
+        if not ctx.destination.takes_from(ctx.source):
+            return outcomes
+        fresh = [at for at, op in enumerate(ops) if op.source and op.destination is None and not op.tries]
+        verify, began = ctx.pair.checksum.verify, time.time_ns()
+        how = Copying(ctx.algorithm, verify == "server", ctx.pair.durability, _told(ctx))
+        done = (
+            await ctx.destination.copy_from(ctx.source, [_copy(ops[at]) for at in fresh], how)
+            if fresh
+            else ()
+        )
+        proof = ctx.algorithm if how.proven else "size"
+        for at, copied in zip(fresh, done, strict=True):
+            if copied is not None:
+                op, digest = ops[at], str(copied.checksum)
+                ctx.hashes.learn(ctx.source.place, op.source or "", copied.checksum, op.mtime_ns, began)
+                outcomes[at] = Outcome(proof=proof, stored=copied.node.generation, digest=digest)
+        return outcomes
 
     async def run(self, op: Operation, ctx: Context) -> Outcome:
         """DONE with the proof of the bytes that now stand at the path.
@@ -99,6 +121,11 @@ async def _checksum(path: str, node: Node, ctx: Context) -> Checksum:
     if node.checksum is not None and node.checksum.algorithm == ctx.algorithm:
         return node.checksum
     return await ctx.destination.checksum(path, ctx.algorithm, expect=node.generation or None)
+
+
+def _copy(op: Operation) -> Copy:
+    known = Checksum.parse(op.ours) if op.ours else None
+    return Copy(op.path, op.source or "", op.size, op.mtime_ns, op.there, known)
 
 
 def _told(ctx: Context) -> Callable[[int], None]:

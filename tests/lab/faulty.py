@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Literal, NamedTuple, TypeVar
 
-from runner.model.backend import Backend, Identity, Quota, Trashed
+from runner.model.backend import Backend, Copied, Copy, Copying, Identity, Quota, Trashed
 from runner.model.checksum import Checksum
 from runner.model.content import Content
 from runner.model.errors import AcdrunError, Unavailable, Unclear
@@ -93,6 +93,21 @@ class Faulty:
             content = self._spoilt(content, path, fault)
         call = self._do(fault, path, lambda: self.inner.put(path, content, expect=expect))
         return self._digest(fault, await call)
+
+    async def copy_from(
+        self, source: Backend, batch: Sequence[Copy], how: Copying
+    ) -> Sequence[Copied | None]:
+        """Where anything is to be spoilt nothing is copied: all of it is read and put. Calls count as these do."""
+        theirs = source if isinstance(source, Faulty) else None
+        if self._faults or (theirs is not None and theirs._faults):
+            return [None] * len(batch)
+        done = await self.inner.copy_from(theirs.inner if theirs is not None else source, batch, how)
+        for copy, copied in zip(batch, done, strict=True):
+            if copied is not None:
+                self.calls.append(("put", copy.path))
+                if theirs is not None:
+                    theirs.calls.append(("read", copy.origin))
+        return done
 
     async def mkdir(self, path: str) -> Node:
         """Before or after."""

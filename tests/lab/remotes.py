@@ -16,6 +16,7 @@ _FIELDS: dict[str, dict[str, object]] = {
     "memory": {},
     "memory-folding": {"folds": True},
     "memory-timeless": {"mtime_ns": None, "algorithms": (), "weak": True},
+    "memory-copying": {"copies": True},
     "local": {"path": "root"},
 }
 """What each kind is configured with; the backend is the name's first word."""

@@ -6,7 +6,7 @@ from sqlite3 import Connection
 from typing import Any
 from unittest import mock
 
-from runner.model.backend import Backend, Trashed
+from runner.model.backend import Backend, Copied, Copy, Copying, Trashed
 from runner.model.content import Content
 from runner.model.node import Node
 from runner.state.database import Database
@@ -97,6 +97,13 @@ class Mortal:
         """Its content is checked piece by piece."""
         self._guillotine.check()
         return await self.inner.put(path, content, expect=expect)
+
+    async def copy_from(
+        self, source: Backend, batch: Sequence[Copy], how: Copying
+    ) -> Sequence[Copied | None]:
+        """One effect, as what a process does without looking at its state in between."""
+        self._guillotine.check()
+        return await self.inner.copy_from(getattr(source, "inner", source), batch, how)
 
     async def mkdir(self, path: str) -> Node:
         """Make."""

@@ -17,9 +17,20 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from unittest import mock
 
-from runner.backends.local import backend, draft, reading, rename, safe, trash, untrash
+from runner.backends.local import (
+    backend,
+    copying,
+    draft,
+    flush,
+    kernel,
+    reading,
+    rename,
+    safe,
+    trash,
+    untrash,
+)
 
-MODULES = (backend, draft, reading, rename, safe, trash, untrash)
+MODULES = (backend, copying, draft, kernel, reading, rename, safe, trash, untrash)
 MOST_STATES = 64
 """Of the combinations at one instant; where there are more, chance takes so many of them."""
 
@@ -142,6 +153,29 @@ class Disk:
         with self._lock:
             self.events.append(Synced(self._fd(fd), os.fstat(fd).st_mtime_ns))
 
+    def copy_file_range(self, source: int, target: int, count: int, at: int, to: int) -> int:
+        """See os.copy_file_range; a file is written from its start to its end."""
+        with self._lock:
+            count = os.copy_file_range(source, target, count, at, to)
+            self.events.append(Wrote(self._fd(target), os.pread(target, count, to)))
+            return count
+
+    def sendfile(self, target: int, source: int, at: int, count: int) -> int:
+        """See os.sendfile."""
+        with self._lock:
+            count = os.sendfile(target, source, at, count)
+            self.events.append(Wrote(self._fd(target), os.pread(source, count, at)))
+            return count
+
+    def syncfs(self) -> None:
+        """The disk has confirmed every file and folder at once."""
+        with self._lock:
+            self.events.append(Synced(self._top, 0))
+            for folder, names, files in os.walk(self.top):
+                for name in names + files:
+                    seen = os.lstat(os.path.join(folder, name))
+                    self.events.append(Synced(self._number(seen.st_ino), seen.st_mtime_ns))
+
     def rename(self, name: Any, to: Any, *, src_dir_fd: int, dst_dir_fd: int) -> None:
         """See os.rename."""
         with self._lock:
@@ -193,7 +227,7 @@ class Disk:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Take the place of `os` in the local backend, and of its one direct system call."""
+        """Take the place of `os` in the local backend, and of its two direct system calls."""
         call = rename._CALL
 
         def rename_new(source: int, name: bytes, target: int, to: bytes, flag: int) -> int:
@@ -206,7 +240,12 @@ class Disk:
                     ctypes.set_errno(ctypes.get_errno())
                 return code
 
+        def syncfs(fd: int) -> int:
+            self.syncfs()
+            return 0
+
         with ExitStack() as stack:
+            stack.enter_context(mock.patch.object(flush, "_CALL", syncfs))
             for module in MODULES:
                 stack.enter_context(mock.patch.object(module, "os", self))
             if call is not None:

@@ -1,13 +1,24 @@
 """A place behind a network that the seed controls: late, forgetful, sometimes wrong, and shared with others."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from runner.backends.memory import Memory
-from runner.model.backend import Identity, Quota, Trashed
+from runner.model.backend import Backend, Copied, Copy, Copying, Identity, Quota, Trashed
 from runner.model.checksum import Checksum
 from runner.model.content import Content
-from runner.model.errors import Changed, Exists, NotFound, Stale, Throttled, Truncated, Unavailable, Unclear
+from runner.model.errors import (
+    Changed,
+    Exists,
+    NotFound,
+    Stale,
+    Throttled,
+    Truncated,
+    Unavailable,
+    Unclear,
+    Unsupported,
+)
 from runner.model.node import Node
 from runner.model.path import parent
 
@@ -27,7 +38,7 @@ class Service:
     """
 
     def __init__(self, inner: Memory, act: "Act", side: str, *, weak: bool) -> None:
-        self.inner, self.can = inner, inner.can
+        self.inner, self.can = inner, replace(inner.can, copies="")
         self._act, self._side, self._weak = act, side, weak
         self._before: dict[str, list[Node]] = {}
 
@@ -152,6 +163,12 @@ class Service:
                 raise Exists("a folder is there")
             expect = there.generation if there is not None else None
         return await self.inner.put(path, content, expect=expect)
+
+    async def copy_from(
+        self, source: Backend, batch: Sequence[Copy], how: Copying
+    ) -> Sequence[Copied | None]:
+        """Not over a network."""
+        raise Unsupported("every byte is sent")
 
     async def mkdir(self, path: str) -> Node:
         """Make."""

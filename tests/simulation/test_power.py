@@ -8,10 +8,12 @@ import random
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from runner import app
+from runner.backends.local import copying
 from runner.backends.local.backend import Local
 from runner.backends.local.config import LocalConfig
 from runner.backends.local.draft import Disk as DraftDisk
@@ -19,7 +21,7 @@ from runner.backends.local.draft import Draft
 from runner.backends.local.safe import generation as generation_of
 from runner.backends.local.trash import Trash
 from runner.manifest.load import loads
-from runner.model.backend import Setting
+from runner.model.backend import Copy, Copying, Durability, Setting
 from runner.model.content import CHUNK, Content
 from tests.simulation.disk import Disk, Found
 
@@ -120,7 +122,35 @@ async def make(local: Local) -> None:
     await local.put("folder/made/new", Content.of(NEW, mtime_ns=10**18), expect=None)
 
 
-ACTS = (create, create_large, overwrite, overwrite_inside, throw, throw_folder, bring_back, move, make)
+async def copy(local: Local, durability: Durability = "batch") -> None:
+    """From a disk of its own, which is not watched: some small files, and one that the kernel copies."""
+    beside = local._root.replace("watched", "unwatched")
+    source = Local(Path(beside), "run")
+    for number in range(4):
+        await source.mkdir("")
+        data = NEW * (CHUNK // len(NEW) + 1) if number == 2 else NEW
+        await source.put(f"{number}", Content.of(data, mtime_ns=10**18), expect=None)
+    batch = []
+    async for page in source.list(""):
+        for node in page:
+            path = f"folder/{node.name}" if node.name > "1" else node.name
+            batch.append(Copy(node.name, node.generation, node.size, node.mtime_ns, path))
+    done = await local.copy_from(source, batch, Copying(durability=durability))
+    assert None not in done
+    await source.close()
+
+
+async def copy_one_by_one(local: Local) -> None:
+    await copy(local, "file")
+
+
+async def copy_all_at_once(local: Local) -> None:
+    with mock.patch.object(copying, "FEW", 2):
+        await copy(local)
+
+
+ACTS = (create, create_large, overwrite, overwrite_inside, throw, throw_folder, bring_back, move, make,
+        copy, copy_one_by_one, copy_all_at_once)  # fmt: skip
 
 
 @pytest.mark.torture
@@ -214,10 +244,14 @@ SOURCE = {
 
 
 @pytest.mark.torture
-@pytest.mark.parametrize("verify", ["server", "readback"])
+@pytest.mark.parametrize(
+    ("verify", "durability", "few"),
+    [("server", "batch", 16), ("server", "batch", 2), ("server", "file", 16), ("readback", "batch", 2)],
+)
 def test_P14_P9_a_power_cut_inside_a_run_keeps_the_promises_and_the_next_run_ends_it(
-    verify: str, tmp_path: Path
+    verify: str, durability: str, few: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(copying, "FEW", few)
     root, source = written(tmp_path), tmp_path / "source"
     for name, data in SOURCE.items():
         (source / name).parent.mkdir(parents=True, exist_ok=True)
@@ -229,7 +263,7 @@ def test_P14_P9_a_power_cut_inside_a_run_keeps_the_promises_and_the_next_run_end
     disk.begin()
 
     with disk.watched():
-        assert run(source, root, tmp_path / "state", verify) == 0
+        assert run(source, root, tmp_path / "state", verify, durability) == 0
 
     allowed = {path: {data} for path, data in OLD.items()}
     for path, data in SOURCE.items():
@@ -246,12 +280,12 @@ def test_P14_P9_a_power_cut_inside_a_run_keeps_the_promises_and_the_next_run_end
             if chance.random() < 0.03:
                 again = tmp_path / f"again{next(rebuilt)}"
                 found.build(again)
-                assert run(source, again / "disk", tmp_path / f"state{again.name}", verify) == 0
+                assert run(source, again / "disk", tmp_path / f"state{again.name}", verify, durability) == 0
                 assert whole(Found(now(again / "disk")), "disk") == SOURCE
     assert next(rebuilt) > 3
 
 
-def run(source: Path, destination: Path, state: Path, verify: str) -> int:
+def run(source: Path, destination: Path, state: Path, verify: str, durability: str) -> int:
     """A mirror of one local folder at another."""
     state.mkdir(mode=0o700)
     guard = {"trash": {"max": "100%"}, "overwrite": {"max": "100%"}}
@@ -261,6 +295,7 @@ def run(source: Path, destination: Path, state: Path, verify: str) -> int:
         "mode": "mirror",
         "guard": guard,
         "checksum": {"verify": verify},
+        "durability": durability,
     }
     manifest = loads(
         json.dumps({"version": 1, "name": "power", "jobs": {"job": {"pairs": [pair]}}}), "power.yaml"

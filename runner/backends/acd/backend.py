@@ -18,7 +18,17 @@ from runner.backends.acd.store import Store
 from runner.backends.acd.trash import Trash
 from runner.backends.acd.tree import MAX_NAME, Tree, unholdable
 from runner.model import path as paths
-from runner.model.backend import Capabilities, Identity, Quota, Setting, Trashed
+from runner.model.backend import (
+    Backend,
+    Capabilities,
+    Copied,
+    Copy,
+    Copying,
+    Identity,
+    Quota,
+    Setting,
+    Trashed,
+)
 from runner.model.content import Content
 from runner.model.errors import (
     AcdrunError,
@@ -30,6 +40,7 @@ from runner.model.errors import (
     NoSpace,
     NotFound,
     Stale,
+    Unsupported,
 )
 from runner.model.node import Node
 from runner.remote.close import closing
@@ -147,6 +158,12 @@ class Acd:
             raise
         self._tree.wrote(full, node)
         return node.node()._replace(replaced=id_of(expect) if expect else "")
+
+    async def copy_from(
+        self, source: Backend, batch: Sequence[Copy], how: Copying
+    ) -> Sequence[Copied | None]:
+        """The service has no such request."""
+        raise Unsupported("Amazon Cloud Drive copies nothing by itself")
 
     async def mkdir(self, path: str) -> Node:
         """See `Backend.mkdir`. The remote's root is made with all that is above it."""

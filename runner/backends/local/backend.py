@@ -1,14 +1,17 @@
 """A folder of this machine as a remote."""
 
+import asyncio
 import os
 import stat
+import threading
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from runner.backends.local import safe, untrash
 from runner.backends.local.config import LocalConfig
+from runner.backends.local.copying import Copier
 from runner.backends.local.draft import Disk, Draft, sweep
 from runner.backends.local.faults import READING, WRITING
 from runner.backends.local.gathering import Gathering
@@ -18,9 +21,19 @@ from runner.backends.local.rename import rename_new
 from runner.backends.local.threads import Threads
 from runner.backends.local.trash import Trash
 from runner.model import path as paths
-from runner.model.backend import Capabilities, Identity, Quota, Setting, Trashed
+from runner.model.backend import (
+    Backend,
+    Capabilities,
+    Copied,
+    Copy,
+    Copying,
+    Identity,
+    Quota,
+    Setting,
+    Trashed,
+)
 from runner.model.content import CHUNK, Content
-from runner.model.errors import Blocked, Exists, NotFound, Stale
+from runner.model.errors import Blocked, Exists, NotFound, Stale, Unsupported
 from runner.model.node import Node
 
 _DAY_NS = 86_400_000_000_000
@@ -32,7 +45,9 @@ class Local:
     Small files cost one call in a thread, however many system calls that is.
     """
 
-    can = Capabilities(checksums=(), mtime_ns=1, folds=False, strong=True, concurrency=4, near=True)
+    can = Capabilities(
+        checksums=(), mtime_ns=1, folds=False, strong=True, concurrency=4, near=True, copies="local"
+    )
     clock_offset_s: float | None = None
 
     def __init__(self, root: Path, run: str, threads: int = can.concurrency) -> None:
@@ -43,6 +58,7 @@ class Local:
         self._leftovers: dict[str, Sequence[str]] = {}
         mask = os.umask(0o077)  # it cannot be read without being set
         os.umask(mask)
+        self._turn = asyncio.Lock()
         self._disk = Disk(self._root, self._trash, mask)
 
     @classmethod
@@ -94,6 +110,24 @@ class Local:
             return await self._threads.run(draft.publish)
         finally:
             draft.discard()
+
+    async def copy_from(
+        self, source: Backend, batch: Sequence[Copy], how: Copying
+    ) -> Sequence[Copied | None]:
+        """Copy in one thread. Batches of small files go one at a time: beside each other they would take longer."""
+        if not isinstance(source, Local):
+            raise Unsupported("only what is on a local disk is copied without being sent")
+        loop, halt, tell = asyncio.get_running_loop(), threading.Event(), how.moved or (lambda count: None)
+
+        def moved(count: int) -> None:
+            loop.call_soon_threadsafe(tell, count)
+
+        copier = Copier(source._root, self._disk, how, enter=self._sweep, moved=moved, halted=halt.is_set)
+        small = sum(copy.size for copy in batch) < len(batch) * CHUNK
+        async with self._turn if small else nullcontext():
+            done = await self._threads.run(copier.run, batch, halt=halt.set)
+        tell(sum(one.node.size for one in done if one is not None and one.node.size <= CHUNK))
+        return done
 
     async def mkdir(self, path: str) -> Node:
         """Make the folder; for the root, every missing folder above it too."""

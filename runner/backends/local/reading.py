@@ -19,6 +19,55 @@ _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _QUIET = getattr(os, "O_NOATIME", 0)
 
 
+def open_listed(folder: int, path: str, expect: str | None) -> tuple[int, os.stat_result]:
+    """Open a file of an open folder; the caller closes it. Returns what it is, too.
+
+    expect: the generation it was listed as. Raises Changed, NotFound, Blocked, Denied.
+    """
+    with READING:
+        file = _open(folder, path, expect)
+        try:
+            seen = os.fstat(file)
+            if not stat.S_ISREG(seen.st_mode):
+                raise _no_file(path, expect)
+            if expect is not None and expect != generation(seen):
+                raise Changed("not the generation that was listed")
+        except BaseException:
+            let_go(file)
+            raise
+    return file, seen
+
+
+def moved_on(file: int, seen: os.stat_result) -> bool:
+    """Has the open file been changed since it was `seen`?"""
+    now = os.fstat(file)
+    return (
+        now.st_ctime_ns != seen.st_ctime_ns
+        or now.st_size != seen.st_size
+        or now.st_mtime_ns != seen.st_mtime_ns
+    )
+
+
+def _open(folder: int, path: str, expect: str | None) -> int:
+    name = paths.name(path)
+    if paths.fault(name):
+        raise _no_file(path, expect)
+    try:
+        return os.open(name, _FLAGS | _QUIET, dir_fd=folder)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # a link, a socket
+            raise _no_file(path, expect) from error
+        if error.errno != errno.EPERM or not _QUIET:
+            raise
+    return os.open(name, _FLAGS, dir_fd=folder)  # leaving atime alone is the owner's right only
+
+
+def _no_file(path: str, expect: str | None) -> Changed | Blocked | NotFound:
+    if expect is not None:
+        return Changed("not a file any more")
+    return NotFound("no such file") if not path else Blocked("not a file")
+
+
 class Reading:
     """One file being read. Every method blocks; `close` must be called in the end, twice if you like."""
 
@@ -27,7 +76,7 @@ class Reading:
         self._path = path
         self._expect = expect
         self._file = -1
-        self._generation = ""
+        self._seen: os.stat_result
         self._left = 0
 
     @property
@@ -39,18 +88,10 @@ class Reading:
         """Open the file and read its first piece, which is all of it when it is small."""
         folder = open_folder(self._root, paths.parent(self._path))
         try:
-            with READING:
-                self._file = self._open(folder)
+            self._file, self._seen = open_listed(folder, self._path, self._expect)
         finally:
             let_go(folder)
-        with READING:
-            seen = os.fstat(self._file)
-        self._generation = generation(seen)
-        if not stat.S_ISREG(seen.st_mode):
-            raise self._no_file()
-        if self._expect not in (None, self._generation):
-            raise Changed("not the generation that was listed")
-        self._left = seen.st_size
+        self._left = self._seen.st_size
         return self.more()
 
     def more(self) -> bytes:
@@ -60,7 +101,7 @@ class Reading:
             self._left -= len(chunk)
             if self._left > 0 and chunk:
                 return chunk
-            if self._left or generation(os.fstat(self._file)) != self._generation:
+            if self._left or moved_on(self._file, self._seen):
                 raise Changed("moved on while it was read")
         self.close()
         return chunk
@@ -70,21 +111,3 @@ class Reading:
         file, self._file = self._file, -1
         if file >= 0:
             let_go(file)
-
-    def _open(self, folder: int) -> int:
-        name = paths.name(self._path)
-        if paths.fault(name):
-            raise self._no_file()
-        try:
-            return os.open(name, _FLAGS | _QUIET, dir_fd=folder)
-        except OSError as error:
-            if error.errno in (errno.ELOOP, errno.ENXIO):  # a link, a socket
-                raise self._no_file() from error
-            if error.errno != errno.EPERM or not _QUIET:
-                raise
-        return os.open(name, _FLAGS, dir_fd=folder)  # leaving atime alone is the owner's right only
-
-    def _no_file(self) -> Changed | Blocked | NotFound:
-        if self._expect is not None:
-            return Changed("not a file any more")
-        return NotFound("no such file") if not self._path else Blocked("not a file")

@@ -18,12 +18,19 @@ class Threads:
     def __init__(self, count: int) -> None:
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="local")
 
-    async def run(self, call: Callable[[Unpack[Ts]], T], *args: *Ts) -> T:
-        """Call it in a thread. When cancelled, wait for the call to end: what it uses can be closed then."""
+    async def run(
+        self, call: Callable[[Unpack[Ts]], T], *args: *Ts, halt: Callable[[], None] | None = None
+    ) -> T:
+        """Call it in a thread. When cancelled, wait for the call to end: what it uses can be closed then.
+
+        halt: tells a long call that nobody wants its result any more.
+        """
         job = self._pool.submit(call, *args)
         try:
             return await asyncio.wrap_future(job)
         except asyncio.CancelledError:
+            if halt is not None:
+                halt()
             while not job.done():
                 with suppress(asyncio.CancelledError):
                     await asyncio.wait([asyncio.wrap_future(job)])

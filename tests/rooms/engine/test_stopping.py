@@ -22,7 +22,7 @@ from tests.lab.worlds import World
 MANY = {f"f{number:03}": "x" * 10 for number in range(100)}
 
 RUN = """
-import asyncio, sys
+import asyncio, dataclasses, sys
 from pathlib import Path
 from runner import app
 from runner.backends import registry
@@ -41,6 +41,7 @@ async def slow(self, path, content, *, expect):
     return await put(self, path, content, expect=expect)
 
 Local.put = slow
+Local.can = dataclasses.replace(Local.can, copies="")
 options = app.Options(Path(sys.argv[2]), signals=True)
 sys.exit(int(asyncio.run(app.run(load(Path(sys.argv[1])), options)).code))
 """

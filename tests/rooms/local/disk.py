@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from runner.backends.local import backend, draft, reading, rename, safe, trash
+from runner.backends.local import backend, copying, draft, flush, kernel, reading, rename, safe, trash
 from runner.backends.local.backend import Local
 from runner.backends.local.config import LocalConfig
 from runner.model.backend import Setting
@@ -19,7 +19,7 @@ from runner.remote.remote import Remote
 T = TypeVar("T")
 
 CALLS = ("open", "write", "fsync", "fstat", "stat", "fchmod", "utime", "rename", "link", "mkdir", "close")
-MODULES: tuple[ModuleType, ...] = (backend, draft, reading, rename, safe, trash)
+MODULES: tuple[ModuleType, ...] = (backend, copying, draft, kernel, reading, rename, safe, trash)
 
 
 def on(root: Path, act: Callable[[Remote], Coroutine[Any, Any, T]], run: str = "run") -> T:
@@ -69,7 +69,7 @@ class FailingCalls:
         return self._left == 0
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Take the place of `os` in the local backend, and of its one direct system call."""
+        """Take the place of `os` in the local backend, and of its two direct system calls."""
         real = rename._CALL
 
         def renameat2(*args: Any) -> int:
@@ -79,6 +79,17 @@ class FailingCalls:
             assert real is not None
             return real(*args)
 
+        whole = flush._CALL
+
+        def syncfs(fd: int) -> int:
+            if "fsync" in self._counted and self.due("syncfs"):
+                ctypes.set_errno(self._code)
+                return -1
+            assert whole is not None
+            return whole(fd)
+
+        if whole is not None:
+            monkeypatch.setattr(flush, "_CALL", syncfs)
         for module in MODULES:
             monkeypatch.setattr(module, "os", self)
         if real is not None:
