@@ -28,6 +28,10 @@ _HAND_ON = (
     "UPDATE op SET stored = ? WHERE path = (SELECT path FROM op WHERE id = ?) AND state = 'planned'"
     " AND stage IN (SELECT after FROM edge WHERE before = ? AND how = 'each')"
 )
+_FOLLOWED = (
+    "SELECT 1 FROM edge CROSS JOIN op INDEXED BY op_place ON op.stage = edge.after"
+    " WHERE edge.before = ? AND edge.how IN ('each', 'parent', 'children') LIMIT 1"
+)
 _FRONT = (
     "INSERT INTO temp.front SELECT op.id, op.stage, op.path, path.parent"
     " FROM op JOIN path ON path.id = op.path WHERE op.id = ?"
@@ -97,7 +101,7 @@ class Queue:
         with self._database.transaction() as connection:
             connection.executemany(_FINISH, ((*outcome, op) for op, outcome in ended))
             connection.executemany(_RETRY, ((o.note, o.kind, o.exit, op) for op, o in retried))
-            if stage not in self._binding:
+            if stage not in self._binding or not connection.execute(_FOLLOWED, (stage,)).fetchone():
                 return
             for state in State:
                 some = [(op, outcome) for op, outcome in ended if outcome.state is state]

@@ -13,7 +13,7 @@ from unittest import mock
 import pytest
 
 from runner import app
-from runner.backends.local import copying
+from runner.backends.local import flush
 from runner.backends.local.backend import Local
 from runner.backends.local.config import LocalConfig
 from runner.backends.local.draft import Disk as DraftDisk
@@ -145,7 +145,7 @@ async def copy_one_by_one(local: Local) -> None:
 
 
 async def copy_all_at_once(local: Local) -> None:
-    with mock.patch.object(copying, "FEW", 2):
+    with mock.patch.object(flush, "FEW", 1):
         await copy(local)
 
 
@@ -246,12 +246,12 @@ SOURCE = {
 @pytest.mark.torture
 @pytest.mark.parametrize(
     ("verify", "durability", "few"),
-    [("server", "batch", 16), ("server", "batch", 2), ("server", "file", 16), ("readback", "batch", 2)],
+    [("server", "batch", 16), ("server", "batch", 1), ("server", "file", 16), ("readback", "batch", 1)],
 )
 def test_P14_P9_a_power_cut_inside_a_run_keeps_the_promises_and_the_next_run_ends_it(
     verify: str, durability: str, few: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copying, "FEW", few)
+    monkeypatch.setattr(flush, "FEW", few)
     root, source = written(tmp_path), tmp_path / "source"
     for name, data in SOURCE.items():
         (source / name).parent.mkdir(parents=True, exist_ok=True)

@@ -13,14 +13,13 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from runner.backends.local.draft import Disk
-from runner.backends.local.faults import WRITING, unsynced
-from runner.backends.local.flush import FEW, has_whole, sync_whole
-from runner.backends.local.folders import Folders
+from runner.backends.local.faults import WRITING
+from runner.backends.local.flush import most_open, sync_all
+from runner.backends.local.folders import MOST, Folders
 from runner.backends.local.kernel import Carrier
 from runner.backends.local.reading import moved_on, open_listed
 from runner.backends.local.rename import rename_new
-from runner.backends.local.safe import check_new, let_go, look_for, node, ours, sync
-from runner.backends.local.trash import alike
+from runner.backends.local.safe import check_new, let_go, node, ours
 from runner.model import path as paths
 from runner.model.backend import Copied, Copy, Copying
 from runner.model.checksum import Checksum, hasher
@@ -31,14 +30,13 @@ _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class _Written(NamedTuple):
-    """A file that waits for its name. number: in its batch. file: open, -1 where all of its disk is confirmed."""
+    """A file that waits for its name. number: in its batch; file: its descriptor."""
 
     number: int
     folder: str
     name: str
     temp: str
     file: int
-    seen: os.stat_result
     checksum: Checksum
 
 
@@ -60,32 +58,28 @@ class Copier:
         halted: Callable[[], bool],
     ) -> None:
         self._how, self._enter, self._moved, self._halted = how, enter, moved, halted
-        self._mode = 0o666 & ~disk.mask
         self._sources, self._targets = Folders(source), Folders(disk.root, self._entering)
         self._label, self._now = secrets.token_hex(6), time.time_ns()
-        self._many = False
         self._temps: dict[str, str] = {}
         self._files: set[int] = set()
-        self._disks: dict[int, int] = {}
         self._written: list[_Written] = []
         self._done: list[Copied | None] = []
 
     def run(self, batch: Sequence[Copy]) -> Sequence[Copied | None]:
         """What became of each file; see `Backend.copy_from`. Raises Unsynced."""
         self._done = [None] * len(batch)
-        self._many = self._how.durability == "batch" and len(batch) > FEW
-        most = FEW if self._how.durability == "batch" else 1
+        most = most_open() if self._how.durability == "batch" else 1
         try:
-            for index, copy in enumerate(batch):
+            for number, copy in enumerate(batch):
                 if self._halted():
                     return self._done
                 try:
-                    self._write(index, copy)
+                    self._write(number, copy)
                 except NoSpace:
                     break
                 except AcdrunError:
                     continue  # it is about this one file, and whoever puts it will be told the same
-                if len(self._files) >= most:
+                if len(self._written) >= most:
                     self._publish()
             self._publish()
         except NoSpace:
@@ -98,7 +92,7 @@ class Copier:
         check_new(folder)
         self._enter(folder)
 
-    def _write(self, index: int, copy: Copy) -> None:
+    def _write(self, number: int, copy: Copy) -> None:
         folder, _, name = copy.path.rpartition("/")
         if paths.fault(name) or ours(name):
             return
@@ -106,29 +100,20 @@ class Copier:
         source, listed = open_listed(
             self._sources.fd(paths.parent(copy.origin)), copy.origin, copy.generation
         )
-        file, temp = -1, f".acdrun-{self._label}{index:04x}.partial"
         try:
             with WRITING:
-                file = os.open(temp, _NEW, 0o600, dir_fd=target)
+                temp = f".acdrun-{self._label}{number:04x}.partial"
+                file = os.open(temp, _NEW, 0o666, dir_fd=target)
                 self._files.add(file)
                 self._temps[temp] = folder
                 checksum = self._bytes(source, file, listed.st_size)
                 if checksum is None or moved_on(source, listed) or _other(checksum, copy.known):
-                    self._forget(file)
                     return
-                os.fchmod(file, self._mode)
                 if copy.mtime_ns is not None:
                     os.utime(file, ns=(self._now, copy.mtime_ns))
-                seen = os.fstat(file)
-                if self._many and self._whole(seen.st_dev, target):
-                    self._close(file)
-                    file = -1
-        except BaseException:
-            self._forget(file)
-            raise
         finally:
             let_go(source)
-        self._written.append(_Written(index, folder, name, temp, file, seen, checksum))
+        self._written.append(_Written(number, folder, name, temp, file, checksum))
 
     def _bytes(self, source: int, file: int, size: int) -> Checksum | None:
         """The checksum of what was read and stored; None when the two differ, or are not `size` bytes."""
@@ -146,69 +131,44 @@ class Copier:
             return None
         return Checksum(algorithm, hasher(algorithm, data).hexdigest())
 
-    def _whole(self, device: int, target: int) -> bool:
-        """Is the disk of this folder one that confirms all at once? It is remembered by a descriptor of the folder,
-        which was opened before anything was written: errors since then are told."""
-        if device not in self._disks:
-            self._disks[device] = os.dup(target) if has_whole(target) else -1
-        return self._disks[device] >= 0
-
     def _publish(self) -> None:
         """Have all that was written confirmed, give it its names, and have these confirmed."""
-        for device in {one.seen.st_dev for one in self._written if one.file < 0}:
-            sync_whole(self._disks[device])
+        folders: dict[str, list[int]] = {}
         for one in self._written:
-            if one.file >= 0:
-                sync(one.file)
-                self._close(one.file)
+            folders.setdefault(one.folder, []).append(one.file)
+        sync_all(folders.values())
         named = [(one, seen) for one in self._written if (seen := self._name(one)) is not None]
-        self._confirm({one.folder: -1 if one.file >= 0 else one.seen.st_dev for one, _ in named})
+        names = list(folders)
+        for start in range(0, len(names), MOST):  # no more than can be open at a time
+            sync_all([[self._targets.fd(folder)] for folder in names[start : start + MOST]])
         for one, seen in named:
             self._done[one.number] = Copied(node(one.name, seen), one.checksum)
-        self._written.clear()
+        self._close()
 
     def _name(self, one: _Written) -> os.stat_result | None:
+        """What the file is under its name; None when it could not get it, or lost it at once."""
         try:
             target = self._targets.fd(one.folder)
             rename_new(target, one.temp, target, one.name)
+            del self._temps[one.temp]
+            seen = os.fstat(one.file)
         except (OSError, AcdrunError):
             return None
-        del self._temps[one.temp]
-        seen = look_for(target, one.name)
-        return seen if seen is not None and alike(seen, one.seen) else None
+        return seen if seen.st_nlink else None
 
-    def _confirm(self, folders: dict[str, int]) -> None:
-        """Have the names in these folders confirmed. folders: to the device where a disk confirms all, else -1."""
-        for device in {device for device in folders.values() if device >= 0}:
-            sync_whole(self._disks[device])
-        for folder, device in folders.items():
-            if device < 0:
-                sync(self._targets.fd(folder))
-
-    def _close(self, file: int) -> None:
-        self._files.discard(file)
-        try:
-            os.close(file)
-        except OSError as error:
-            raise unsynced(error) from error
-
-    def _forget(self, file: int) -> None:
-        if file in self._files:
-            self._files.discard(file)
+    def _close(self) -> None:
+        self._written.clear()
+        for file in self._files:
             let_go(file)
+        self._files.clear()
 
     def _discard(self) -> None:
         """Leave nothing open, and no temporary file."""
-        for file in list(self._files):
-            self._forget(file)
+        self._close()
         for temp, folder in self._temps.items():
             with suppress(OSError, AcdrunError):  # a later put sweeps it
                 os.unlink(temp, dir_fd=self._targets.fd(folder))
         self._temps.clear()
-        for fd in self._disks.values():
-            if fd >= 0:
-                let_go(fd)
-        self._disks.clear()
         self._sources.close()
         self._targets.close()
 

@@ -8,13 +8,17 @@ Linux does since 5.8. Source: syncfs(2), "Versions"; linux/magic.h for the kinds
 import ctypes
 import os
 import re
+import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 
-from runner.backends.local.faults import unsynced
+from runner.backends.local.safe import sync
 
 FEW = 16
-"""So many files are confirmed one by one: what others write to the same disk is none of our business."""
+"""So many are confirmed one by one: what others have written to the same disk is none of our business."""
+
+MOST_OPEN = 500
+"""Files that are open until they have been confirmed; fewer where a process may not have as many."""
 
 _WHOLE = {
     0xEF53: "ext4",
@@ -27,42 +31,41 @@ _WHOLE = {
 
 _SINCE = (5, 8)
 _ANSWER_BYTES = 512
-"""More than any struct statfs has; its kind comes first."""
-
-Call = Callable[[int], int]
+"""More than any struct statfs has; the kind comes first in it."""
 
 
-def _system_call() -> Call | None:
+def _system_calls() -> tuple[Callable[[int], int] | None, Callable[..., int] | None]:
     found = re.match(r"(\d+)\.(\d+)", os.uname().release)
-    told = found is not None and (int(found[1]), int(found[2])) >= _SINCE
-    return (
-        getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
-        if sys.platform == "linux" and told
-        else None
-    )
+    if sys.platform != "linux" or found is None or (int(found[1]), int(found[2])) < _SINCE:
+        return None, None
+    library = ctypes.CDLL(None, use_errno=True)
+    return getattr(library, "syncfs", None), getattr(library, "fstatfs", None)
 
 
-_CALL = _system_call()
+_CALL, _ASK = _system_calls()
 
 
-def sync_whole(fd: int) -> None:
-    """Have the disk confirm all that was written to the file system of an open folder, by whomever.
+def most_open() -> int:
+    """How many files may wait for their confirmation at a time."""
+    return max(1, min(MOST_OPEN, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2))
 
-    Errors are those since the folder was opened. Raises NoSpace, Unsynced.
+
+def sync_all(groups: Collection[Sequence[int]]) -> None:
+    """Have the disk confirm open files or folders. Raises NoSpace, Unsynced.
+
+    groups: each of what is surely on one file system, such as the files of one folder, the first opened first.
     """
-    assert _CALL is not None
-    if _CALL(fd) != 0:
-        code = ctypes.get_errno()
-        raise unsynced(OSError(code, os.strerror(code)))
+    disks: dict[int, list[int]] = {}
+    for some in groups:
+        disks.setdefault(os.fstat(some[0]).st_dev, []).extend(some)
+    for fds in disks.values():
+        if len(fds) <= FEW or _CALL is None or not _whole(fds[0]) or _CALL(fds[0]) != 0:
+            for fd in fds:  # after an error too: each of them says whether it was meant
+                sync(fd)
 
 
-def has_whole(fd: int) -> bool:
-    """May `sync_whole` be relied on for the file system of an open folder?"""
-    return _CALL is not None and _kind(fd) in _WHOLE
-
-
-def _kind(fd: int) -> int:
+def _whole(fd: int) -> bool:
+    if _ASK is None:
+        return False
     answer = ctypes.create_string_buffer(_ANSWER_BYTES)
-    if ctypes.CDLL(None, use_errno=True).fstatfs(fd, answer) != 0:
-        return 0
-    return ctypes.c_long.from_buffer(answer).value & 0xFFFFFFFF
+    return _ASK(fd, answer) == 0 and ctypes.c_long.from_buffer(answer).value & 0xFFFFFFFF in _WHOLE

@@ -18,14 +18,14 @@ class Folders:
 
     def fd(self, path: str) -> int:
         """Of this folder; it is ours, and good until so many others were asked for. Raises what `open_folder` does."""
-        fd = self._open.get(path)
+        fd = self._open.pop(path, None)
         if fd is None:
             if self._enter is not None:
                 self._enter(path)
             fd = open_folder(self._root, path)
             if len(self._open) >= MOST:
                 let_go(self._open.pop(next(iter(self._open))))
-            self._open[path] = fd
+        self._open[path] = fd  # at the end again: the first is the one that was not asked for longest
         return fd
 
     def close(self) -> None:
