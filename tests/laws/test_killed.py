@@ -97,13 +97,16 @@ def deaths() -> Iterator[tuple[int, bool]]:
 
 
 @pytest.mark.torture
-@pytest.mark.parametrize(("mode", "algorithms"), [("mirror", ["md5"]), ("mirror", []), ("copy", ["md5"])])
+@pytest.mark.parametrize(
+    ("mode", "algorithms", "copies"),
+    [("mirror", ["md5"], False), ("mirror", [], False), ("copy", ["md5"], False), ("mirror", [], True)],
+)
 def test_P2_P3_P6_P9_a_run_killed_at_any_commit_and_run_again_was_never_killed(
-    mode: str, algorithms: list[str]
+    mode: str, algorithms: list[str], copies: bool
 ) -> None:
     for number, after in deaths():
         with world() as here:
-            here.fields = {"src": {"algorithms": algorithms}, "dst": {"algorithms": algorithms}}
+            here.fields = {name: {"algorithms": algorithms, "copies": copies} for name in ("src", "dst")}
             fresh(here, SOURCE, DESTINATION)
             trial = Trial(here, mode)
             manifest = here.pair(mode, checksum={"compare": "hash"})

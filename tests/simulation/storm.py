@@ -22,8 +22,8 @@ from typing import Any
 import httpx
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-UNDER_WAY = {"local": 4, "served": 16}
-"""Uploads at once that suit each place: the most that one kill may cost."""
+UNDER_WAY = {"file": 4, "batch": 500, "served": 16}
+"""Uploads at once in each kind of run: the most that one kill may cost. A batch is one effect of all its files."""
 
 Form = dict[str, tuple[str | None, str | bytes]]
 
@@ -258,6 +258,7 @@ class Round:
     figures: Figures = field(default_factory=Figures)
 
     def __post_init__(self) -> None:
+        self.durability = self.chance.choice(("file", "batch"))
         names = [f"d{number % 7}/{number}" for number in range(self.files)]
         self.source = {name: f"new {name} ".encode() * (40 + number) for number, name in enumerate(names)}
         self.old = {name: f"old {name} ".encode() * 60 for name in names[:: self.files // 10]}
@@ -280,7 +281,8 @@ class Round:
             process.send_signal(signal.SIGKILL)
             process.wait()
             self.figures.kills += 1
-            self.figures.allowed += UNDER_WAY[self.there.name]
+            way = self.durability if self.there.name == "local" else self.there.name
+            self.figures.allowed += min(UNDER_WAY[way], self.files)
             live = self._look()
             self.figures.midway += live not in (at_last, self.wanted)
             at_last = live
@@ -315,6 +317,7 @@ class Round:
             "destination": part["destination"],
             "mode": "mirror",
             "guard": guard,
+            "durability": self.durability,
         }
         job = {
             "version": 1,

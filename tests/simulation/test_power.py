@@ -331,3 +331,28 @@ def test_P14_the_model_misses_an_fsync_that_is_left_out(
     else:
         with pytest.raises(AssertionError, match="I1"):
             check(disk, "disk", OLD, allowed)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("left_out", [1, 2])
+def test_P14_the_model_misses_a_flush_of_a_batch_that_is_left_out(
+    left_out: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one is of the files, the second of their names."""
+    root, asked = written(tmp_path), list[int]()
+    whole_syncfs = Disk.syncfs
+
+    def forgetful(self: Disk) -> None:
+        asked.append(1)
+        if len(asked) != left_out:
+            whole_syncfs(self)
+
+    monkeypatch.setattr(Disk, "syncfs", forgetful)
+    disk = act_on(root, copy_all_at_once)
+    after = whole(Found(now(root)), "disk")
+
+    assert len(asked) == 2
+    with pytest.raises(AssertionError, match="I3" if left_out == 1 else "outlast"):
+        check(disk, "disk", OLD, {path: {data} for path, data in after.items()})
+        for found in disk.states(len(disk.events), random.Random(1)):
+            assert whole(found, "disk") == after, "does not outlast a power cut"

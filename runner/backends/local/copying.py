@@ -24,7 +24,7 @@ from runner.model import path as paths
 from runner.model.backend import Copied, Copy, Copying
 from runner.model.checksum import Checksum, hasher
 from runner.model.content import CHUNK
-from runner.model.errors import AcdrunError, NoSpace
+from runner.model.errors import AcdrunError, NoSpace, Unsynced
 
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -82,8 +82,10 @@ class Copier:
                 if len(self._written) >= most:
                     self._publish()
             self._publish()
-        except NoSpace:
-            pass  # some disks say so only when they are to confirm what was written
+        except Unsynced:
+            raise
+        except AcdrunError:
+            pass  # some disks have no room only when they are to confirm what was written
         finally:
             self._discard()
         return self._done

@@ -12,6 +12,7 @@ import resource
 import sys
 from collections.abc import Callable, Collection, Sequence
 
+from runner.backends.local.faults import unsynced
 from runner.backends.local.safe import sync
 
 FEW = 16
@@ -57,7 +58,10 @@ def sync_all(groups: Collection[Sequence[int]]) -> None:
     """
     disks: dict[int, list[int]] = {}
     for some in groups:
-        disks.setdefault(os.fstat(some[0]).st_dev, []).extend(some)
+        try:
+            disks.setdefault(os.fstat(some[0]).st_dev, []).extend(some)
+        except OSError as error:
+            raise unsynced(error) from error
     for fds in disks.values():
         if len(fds) <= FEW or _CALL is None or not _whole(fds[0]) or _CALL(fds[0]) != 0:
             for fd in fds:  # after an error too: each of them says whether it was meant

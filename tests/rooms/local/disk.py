@@ -19,7 +19,7 @@ from runner.remote.remote import Remote
 T = TypeVar("T")
 
 CALLS = ("open", "write", "fsync", "fstat", "stat", "fchmod", "utime", "rename", "link", "mkdir", "close")
-MODULES: tuple[ModuleType, ...] = (backend, copying, draft, kernel, reading, rename, safe, trash)
+MODULES: tuple[ModuleType, ...] = (backend, copying, draft, flush, kernel, reading, rename, safe, trash)
 
 
 def on(root: Path, act: Callable[[Remote], Coroutine[Any, Any, T]], run: str = "run") -> T:
