@@ -15,6 +15,7 @@ from runner.manifest.manifest import Manifest
 from runner.model.errors import AcdrunError, NotFound, Place, UsageError
 from runner.model.events import silent
 from runner.model.node import Folder, Node
+from runner.model.nodes import Nodes
 from runner.model.pair import Location, Pair
 from runner.model.path import fold, join, name, parent, within
 from runner.model.tally import Tally
@@ -198,4 +199,4 @@ def _admitted(folder: Folder | None, pair: Pair) -> Folder | None:
         fits = pair.filter.admits(join(folder.path, node.name), node)
         (kept if fits else left_out).append(node)
     names = [node.name for node in left_out]
-    return folder._replace(nodes=kept, excluded=len(names), left_out=names)
+    return folder._replace(nodes=Nodes.of(kept), excluded=len(names), left_out=names)

@@ -28,10 +28,11 @@ class RuleFilter:
         loading by default, so that it does not move during a run.
     """
 
-    __slots__ = ("_steps", "digest", "rules")
+    __slots__ = ("_steps", "admits_all", "digest", "rules")
 
     def __init__(self, rules: Sequence[Rule] = (), now_ns: int | None = None) -> None:
         self.rules = tuple(rules)
+        self.admits_all = not self.rules
         self.digest = hashlib.sha256(json.dumps(self.written()).encode()).hexdigest()
         self._steps = tuple(_steps(self.rules, time.time_ns() if now_ns is None else now_ns))
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
 from runner.model.checksum import Checksum
 from runner.model.content import Content
+from runner.model.errors import AcdrunError
 from runner.model.node import Node
 
 Durability = Literal["file", "batch"]
@@ -234,3 +235,13 @@ class Adaptive(Protocol):
     @property
     def at_once(self) -> int:
         """How many operations may usefully be under way now; it changes while they are."""
+
+
+@runtime_checkable
+class Several(Protocol):
+    """A backend that lists several folders at the price of one call, as a disk does: walks ask it for batches."""
+
+    async def list_some(self, folders: Sequence[str]) -> Sequence[Sequence[Node] | AcdrunError]:
+        """The children of the first of these folders, in their order, or what `list` would raise: of one at least,
+        and of as many as make a good batch.
+        """

@@ -1,10 +1,13 @@
 """A node: a file or folder on a remote, as last seen."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from runner.model.checksum import Checksum
 from runner.model.errors import AcdrunError
+
+if TYPE_CHECKING:
+    from runner.model.nodes import Nodes
 
 Kind = Literal["file", "folder", "other"]
 
@@ -69,7 +72,7 @@ class Folder(NamedTuple):
     """
 
     path: str
-    nodes: Sequence[Node]
+    nodes: "Nodes"
     gaps: Sequence[Gap] = ()
     excluded: int = 0
     left_out: Sequence[str] = ()

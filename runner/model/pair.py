@@ -39,6 +39,9 @@ class Filter(Protocol):
     def ages(self) -> bool:
         """Do the rules ask how old a file is?"""
 
+    admits_all: bool
+    """There is no rule, and nobody need ask."""
+
     def admits(self, path: str, node: Node) -> bool:
         """Does the node at this path (below the pair's root) take part? A folder that does not is not entered."""
 

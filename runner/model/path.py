@@ -5,6 +5,7 @@ apart is a question of the place's `Capabilities`, not of the path.
 """
 
 import unicodedata
+from collections.abc import Collection
 
 
 def order(path: str) -> tuple[str, ...]:
@@ -71,6 +72,33 @@ def fault(name: str) -> str:
     if not name.isascii() and any("\ud800" <= c <= "\udfff" for c in name):
         return "a name that is not valid UTF-8"
     return ""
+
+
+def faulty(names: Collection[str]) -> list[str]:
+    """Those of the names that can be no part of a path; where there are none, as everywhere, they are looked at
+    all at once."""
+    text = "/".join(names)
+    if text.isascii() or _is_utf8(text):
+        text = f"/{text}/"
+        if text.count("/") == len(names) + 1 and not any(one in text for one in ("\0", "//", "/./", "/../")):
+            return []
+    return [name for name in names if fault(name)]
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def fold_all(names: Collection[str]) -> list[str]:
+    """`fold` of each name, in the same order; it takes names without a slash."""
+    text = "/".join(names)
+    if text.isascii() and text.count("/") == len(names) - 1:
+        return text.lower().split("/")
+    return [fold(name) for name in names]
 
 
 def moved_from(old: str, new: str) -> str:

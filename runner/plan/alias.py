@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Self
 
 from runner.model.node import Node
-from runner.model.path import fold, show
+from runner.model.nodes import Nodes
+from runner.model.path import fold, fold_all, show
 
 
 class Names(NamedTuple):
@@ -42,8 +43,8 @@ def alias(name: str) -> str:
 
 
 def told_apart(
-    source: Sequence[Node],
-    destination: Sequence[Node],
+    source: Nodes,
+    destination: Nodes,
     *,
     rename: bool,
     left_out: Iterable[str] = (),
@@ -59,17 +60,16 @@ def told_apart(
     """
     names = Names.none()
     left_out = set(left_out) if rename else set()
-    marked = rename and any("~" in node.name for node in destination)
+    marked = rename and any("~" in name for name in destination.stamps)
     if not (marked or left_out or _some_alike(source) or _some_alike(destination)):
         return names
     groups, there = _folded(source), _folded(destination)
-    files = {node.name for node in destination if node.kind == "file"}
+    files = set(destination.names("file"))
     held: set[str] = set()
     if left_out:
-        ours, theirs = ({node.name for node in nodes} for nodes in (source, destination))
         for name in left_out:
-            names.hidden.update({name, alias(name)} - ours)
-            if name in theirs:
+            names.hidden.update({name, alias(name)} - source.stamps.keys())
+            if name in destination.stamps:
                 held.add(fold(name))
     rooms = _Rooms(names, groups.keys(), {*there, *map(fold, taken)}, files)
     for folded, group in groups.items():
@@ -123,8 +123,8 @@ def _refuse(names: Names, group: Sequence[Node], others: Sequence[Node], why: st
     names.hidden.update(node.name for node in others)
 
 
-def _some_alike(nodes: Sequence[Node]) -> bool:
-    return len({fold(node.name) for node in nodes}) < len(nodes)
+def _some_alike(nodes: Nodes) -> bool:
+    return len(set(fold_all(nodes.stamps))) < len(nodes)
 
 
 def _folded(nodes: Iterable[Node]) -> Mapping[str, list[Node]]:

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from runner.model.checksum import Checksum
 from runner.model.errors import AcdrunError
 from runner.model.node import Folder, Node
+from runner.model.nodes import NONE
 from runner.model.pair import Case
 from runner.model.path import join, name, within
 from runner.plan.alias import Names, told_apart
@@ -78,8 +79,8 @@ def _files(
 ) -> Iterator[Pairing]:
     path = ours.path if ours else theirs.path if theirs else ""
     unknown = {name(gap) for gap in gaps if gap == join(path, name(gap))}
-    left = [node for node in (ours.nodes if ours else ()) if node.name not in unknown]
-    right = [node for node in (theirs.nodes if theirs else ()) if node.name not in unknown]
+    left = (ours.nodes if ours else NONE).without(unknown)
+    right = (theirs.nodes if theirs else NONE).without(unknown)
     names = told_apart(left, right, rename=aliased) if aliased else Names.none()
     for pairing in pair_names(left, right, folds=False, aliases=names.aliases):
         if "file" in (

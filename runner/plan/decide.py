@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from itertools import product
+from typing import Literal, NamedTuple, get_args
 
 from runner.model.backend import Capabilities
 from runner.model.errors import UsageError
@@ -90,6 +91,14 @@ def decide(facts: Facts) -> Verdict:
     )
 
 
+def whatever(known: Facts, *unknown: Literal["size", "time", "checksum"]) -> Verdict | None:
+    """The verdict that holds whatever the answers to these questions are, which then need not be asked; None when
+    they matter."""
+    cases = product(get_args(Answer), repeat=len(unknown))
+    verdicts = {decide(known._replace(**dict(zip(unknown, case, strict=True)))) for case in cases}
+    return verdicts.pop() if len(verdicts) == 1 else None
+
+
 def facts(
     source: Node | None, destination: Node | None, mode: Mode, compare: Compare, step_ns: int | None
 ) -> Facts:
@@ -111,6 +120,17 @@ def facts(
         same_checksum(source, destination),
         source.name == destination.name,
     )
+
+
+def unfit(node: Node, can: Capabilities) -> Verdict | None:
+    """The verdict on a file that is to be sent to where it does not fit; None where it does."""
+    if can.max_size is not None and node.size > can.max_size:
+        return Verdict(
+            "!", f"{node.size:,} bytes are more than the {can.max_size:,} that fit in one file there"
+        )
+    if can.max_name is not None and len(node.name.encode("utf-16-le")) // 2 > can.max_name:
+        return Verdict("!", f"its name is longer than the {can.max_name} characters allowed there")
+    return None
 
 
 def same_time(ours: int | None, theirs: int | None, step_ns: int | None) -> Answer:

@@ -4,16 +4,19 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
-from runner.model.checksum import Checksum
 from runner.model.errors import Blocked
 from runner.model.node import Folder, Gap, Node
+from runner.model.nodes import Nodes
 from runner.model.path import fold, join, name, within
 from runner.model.tally import Amount
 from runner.model.task import Context
-from runner.plan.decide import Verdict, common_algorithm, decide, facts, proof_of_change
+from runner.plan.alike import Alike
+from runner.plan.decide import Verdict, common_algorithm, decide, facts, proof_of_change, unfit
 from runner.plan.match import Pairing, pair_names
 from runner.plan.part import Part, taking_part
+from runner.plan.remember import digests, listed_digest, remembered
 from runner.state.journal import Draft, Journal, OpRow, ProblemRow
 
 __all__ = ["Expansion", "common_algorithm"]
@@ -40,7 +43,11 @@ class Expansion:
 
     Memory is bounded by the names of one folder and the depth of the tree. `draft` gathers the rows until
     the caller writes them down; `counts` what needs no row.
+    each: every pairing is acted on. Otherwise those that need nothing are counted together; not in a move, which
+        retires them.
     """
+
+    each: ClassVar[bool] = False
 
     def __init__(self, ctx: Context, stages: dict[str, int], journal: Journal) -> None:
         self._ctx = ctx
@@ -51,6 +58,7 @@ class Expansion:
         steps = ctx.source.can.mtime_ns, ctx.destination.can.mtime_ns
         self._step_ns = None if None in steps else max(step for step in steps if step is not None)
         self._folds = ctx.destination.can.folds
+        self._alike = Alike(ctx.pair.mode, self._compare, timed=self._step_ns is not None)
         self._made: dict[str, int] = {}
         self._respelled: list[tuple[str, int]] = []
         self._extras: dict[str, _Extra] = {}  # by the path as the destination spells it now
@@ -81,6 +89,8 @@ class Expansion:
         folder = self._made.pop(path, None)
         self._enter(destination)
         ours, theirs, names = self._part(path, source, destination)
+        if not (self.each or names.aliases or self._pair.mode == "move"):
+            ours, theirs = self._settle(ours, theirs)
         unsure = []
         for pairing in pair_names(ours, theirs, folds=self._folds, aliases=names.aliases):
             verdict = self._decide(pairing, names.free)
@@ -108,26 +118,28 @@ class Expansion:
             self._skip = self._key(path)
         return decided
 
+    def _settle(self, ours: Nodes, theirs: Nodes) -> tuple[Nodes, Nodes]:
+        """Count what needs nothing, and return the rest."""
+        ctx, alike = self._ctx, self._alike
+        by_digest = alike.proof == "checksum" and ours and theirs
+        here = digests(ours, ctx.source, ctx) if by_digest else {}
+        there = digests(theirs, ctx.destination, ctx) if by_digest else {}
+        names = alike.of(ours, theirs, here, there)
+        same = ours if len(names) == len(ours) else ours.only(names)
+        if files := same.number("file"):
+            self._add(f"unchanged {self._proof(alike.verdict)}", Amount(files, same.size()))
+        return ours.without(names), theirs.without(names)
+
     def _decide(self, pairing: Pairing, free: Collection[str]) -> Verdict:
         source, destination, alias = pairing
         if source is not None and alias:
             source = source._replace(name=alias)
         verdict = decide(facts(source, destination, self._pair.mode, self._compare, self._step_ns))
         if "upload" in verdict.tasks and source is not None:
-            return self._fits(source) or verdict
+            return unfit(source, self._ctx.destination.can) or verdict
         if alias and verdict.sign == "=" and pairing.name in free:
             return Verdict(">", "its own name is free again", ("move",))
         return verdict
-
-    def _fits(self, node: Node) -> Verdict | None:
-        can = self._ctx.destination.can
-        if can.max_size is not None and node.size > can.max_size:
-            return Verdict(
-                "!", f"{node.size:,} bytes are more than the {can.max_size:,} that fit in one file there"
-            )
-        if can.max_name is not None and len(node.name.encode("utf-16-le")) // 2 > can.max_name:
-            return Verdict("!", f"its name is longer than the {can.max_name} characters allowed there")
-        return None
 
     def _part(self, path: str, source: Folder | None, destination: Folder | None) -> Part:
         """What can be compared; what cannot is written down."""
@@ -144,15 +156,7 @@ class Expansion:
 
     def _remembered(self, pairings: Sequence[Pairing]) -> Sequence[Pairing]:
         """The same pairings with the checksums that the cache knows."""
-        if not pairings:
-            return pairings
-        ours = self._known(self._ctx.source.place, [p.source for p in pairings])
-        theirs = self._known(self._ctx.destination.place, [p.destination for p in pairings])
-        return [Pairing(_with(p.source, ours), _with(p.destination, theirs), p.alias) for p in pairings]
-
-    def _known(self, place: str, nodes: Sequence[Node | None]) -> dict[str, Checksum]:
-        generations = [node.generation for node in nodes if node is not None and not self._digest(node)]
-        return self._ctx.hashes.known(place, generations, self._ctx.algorithm) if generations else {}
+        return remembered(pairings, self._ctx)
 
     def _act(self, path: str, folder: int | None, pairing: Pairing, verdict: Verdict) -> None:
         source, destination, alias = pairing
@@ -295,14 +299,10 @@ class Expansion:
             OpRow(
                 self._stages[task], place, node.kind, node.size, waits, seen,
                 old.generation if old is not None else None, node.mtime_ns,
-                self._digest(None if task == "trash" else node), self._digest(old), origin, reason, target,
+                listed_digest(None if task == "trash" else node, self._ctx), listed_digest(old, self._ctx),
+                origin, reason, target,
             )
         )  # fmt: skip
-
-    def _digest(self, node: Node | None) -> str:
-        """Of another algorithm than the pair's it would be compared with what it cannot equal."""
-        checksum = node.checksum if node is not None else None
-        return str(checksum) if checksum is not None and checksum.algorithm == self._ctx.algorithm else ""
 
     def _gap(self, side: str, gap: Gap) -> None:
         self._skips.add(self._key(gap.path))
@@ -335,13 +335,10 @@ class Expansion:
         return fold(path) if self._folds else path
 
     def _count(self, what: str, node: Node) -> None:
-        self.counts[what] = self.counts[what].plus(int(node.kind == "file"), node.size)
+        self._add(what, Amount(int(node.kind == "file"), node.size))
 
-
-def _with(node: Node | None, known: dict[str, Checksum]) -> Node | None:
-    if node is None or node.generation not in known:
-        return node
-    return node._replace(checksum=known[node.generation])
+    def _add(self, what: str, amount: Amount) -> None:
+        self.counts[what] = self.counts[what].plus(*amount)
 
 
 def _share(path: str) -> float:

@@ -9,8 +9,9 @@ from runner.model.proving import Proving
 from runner.model.tally import Amount
 from runner.model.task import Context
 from runner.plan.decide import Verdict, decide, facts
-from runner.plan.expand import Expansion, _Extra, _with
+from runner.plan.expand import Expansion, _Extra
 from runner.plan.match import Pairing
+from runner.plan.remember import remembered
 from runner.state.journal import Journal, ProblemRow
 from runner.tasks.prove import facts_of
 
@@ -21,6 +22,8 @@ class Proof(Expansion):
     Files whose digests are known on both sides need no row; the others get one for the task `prove`.
     Only the source's digests may come from the cache: the destination's bytes are what is in doubt.
     """
+
+    each = True
 
     def __init__(self, ctx: Context, stages: dict[str, int], journal: Journal) -> None:
         super().__init__(ctx, stages, journal)
@@ -38,10 +41,7 @@ class Proof(Expansion):
         return decide(facts(source, destination, self._pair.mode, self._compare, self._step_ns))
 
     def _remembered(self, pairings: Sequence[Pairing]) -> Sequence[Pairing]:
-        if not pairings:
-            return pairings
-        known = self._known(self._ctx.source.place, [pairing.source for pairing in pairings])
-        return [pairing._replace(source=_with(pairing.source, known)) for pairing in pairings]
+        return remembered(pairings, self._ctx, both=False)
 
     def _act(self, path: str, folder: int | None, pairing: Pairing, verdict: Verdict) -> None:
         source, destination, _ = pairing

@@ -26,6 +26,8 @@ class Reason(NamedTuple):
 class Reasoning(Expansion):
     """Folders are fed from the root down to the one that holds the path; what is decided of each name is kept."""
 
+    each = True
+
     def __init__(self, ctx: Context, journal: Journal) -> None:
         super().__init__(ctx, dict.fromkeys((*NAMES, "list source", "list destination"), 0), journal)
         self._said: dict[str, tuple[Pairing, Verdict]] = {}

@@ -2,7 +2,7 @@
 
 from runner.model.proving import Selection
 from runner.model.task import Context
-from runner.plan.decide import Verdict
+from runner.plan.decide import Verdict, unfit
 from runner.plan.expand import Expansion
 from runner.plan.match import Pairing
 from runner.state.journal import Journal
@@ -16,6 +16,8 @@ class Repair(Expansion):
     A chosen file that stands on both sides is sent whatever the listings say of it: they said nothing of its
     damage before. One that the source has lost since is left as it is.
     """
+
+    each = True
 
     def __init__(self, wanted: Selection, ctx: Context, stages: dict[str, int], journal: Journal) -> None:
         super().__init__(ctx, stages, journal)
@@ -33,4 +35,4 @@ class Repair(Expansion):
             super()._act(path, folder, pairing, verdict)
         elif self._names[source.name] and (source.kind, destination.kind) == ("file", "file"):
             named = source._replace(name=alias) if alias else source
-            super()._act(path, folder, pairing, self._fits(named) or _AGAIN)
+            super()._act(path, folder, pairing, unfit(named, self._ctx.destination.can) or _AGAIN)

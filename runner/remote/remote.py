@@ -15,6 +15,7 @@ from runner.model.backend import (
     Copying,
     Identity,
     Quota,
+    Several,
     Trashed,
 )
 from runner.model.checksum import Checksum, hasher
@@ -22,6 +23,7 @@ from runner.model.content import Content
 from runner.model.errors import AcdrunError, Blocked, Changed, Exists, NotFound, Unreadable
 from runner.model.hidden import LEASES
 from runner.model.node import Folder, Node
+from runner.model.nodes import Nodes
 from runner.remote.close import closing
 from runner.remote.paced import Paced
 from runner.remote.throttle import Throttle
@@ -99,7 +101,23 @@ class Remote:
         with _Placing(self.name, full):
             async with closing(self.backend.list(full)) as pages:
                 async for page in pages:
-                    yield [node for node in page if node.name != LEASES]
+                    yield _without_leases(page)
+
+    async def list_some(self, folders: Sequence[str]) -> Sequence[Sequence[Node] | AcdrunError]:
+        """Of the first of these folders, one at least, the children or why they cannot be listed.
+
+        Only of a backend that is `Several`, and only while nobody paces its requests.
+        """
+        assert isinstance(self.backend, Several)
+        full = [self._full(folder) for folder in folders]
+        answers: list[Sequence[Node] | AcdrunError] = []
+        for place, answer in zip(full, await self.backend.list_some(full), strict=False):
+            if isinstance(answer, AcdrunError):
+                _Placing(self.name, place).place(answer)
+                answers.append(answer)
+            else:
+                answers.append(_without_leases(answer))
+        return answers
 
     async def stat(self, path: str) -> Node:
         """The node as it is now. Raises NotFound."""
@@ -284,7 +302,8 @@ class Remote:
 
         ahead: folders listed at the same time; by default as many requests as suit the service.
         """
-        return walk(self.list, admits, ahead or self.can.concurrency, folded=folded)
+        some = self.list_some if isinstance(self.backend, Several) and self.throttle is None else None
+        return walk(self.list, admits, ahead or self.can.concurrency, folded=folded, some=some)
 
     async def _request(self, *, writes: bool = False) -> None:
         if self.throttle is not None:
@@ -305,6 +324,12 @@ class Remote:
                 if fault := paths.fault(part):
                     raise Blocked(f"{fault} is no part of a path", remote=self.name, path=path)
         return paths.join(self.prefix, path)
+
+
+def _without_leases(page: Sequence[Node]) -> Sequence[Node]:
+    if isinstance(page, Nodes):
+        return page.without((LEASES,)) if LEASES in page.stamps else page
+    return [node for node in page if node.name != LEASES]
 
 
 def _ours(entry: Trashed) -> bool:
@@ -348,8 +373,10 @@ class _Placing:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not isinstance(error, AcdrunError) or (isinstance(error, Changed) and self._storing):
-            return
+        if isinstance(error, AcdrunError) and not (isinstance(error, Changed) and self._storing):
+            self.place(error)
+
+    def place(self, error: AcdrunError) -> None:
         if not error.remote:
             error.remote = self._name
         if error.path is None:

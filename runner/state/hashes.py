@@ -3,10 +3,12 @@
 import contextlib
 import time
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 
-from runner.model.checksum import Checksum
+from runner.model.checksum import Checksum, hasher
 from runner.model.errors import Spoilt
+from runner.model.nodes import State
 from runner.state.database import Database
 
 RACY_NS = 2_000_000_000
@@ -14,6 +16,11 @@ RACY_NS = 2_000_000_000
 Source: "racily clean" entries of git's index; FAT keeps times to 2 s."""
 
 _BATCH = 500
+
+_MOST = 20_000
+"""Files of a folder that is kept as one row, and of those that are kept in memory until they are."""
+
+_FOLDERS = 100
 
 
 class Hashes:
@@ -30,6 +37,8 @@ class Hashes:
         except Spoilt:
             self._database = self._anew()
         self._fresh: dict[tuple[str, str], Checksum] = {}
+        self._asked: list[tuple[str, str, str, bytes, str]] = []
+        self._asking = 0
 
     def _open(self) -> Database:
         return Database(self._path, "hashes", 1, synchronous="NORMAL")
@@ -87,6 +96,53 @@ class Hashes:
                 found[generation] = same[0]
         return found
 
+    def whole(self, place: str, state: State, algorithm: str) -> Sequence[str] | None:
+        """The digests of all files of a folder in that state, in the order of its listing; None when not known."""
+        query = "SELECT digests FROM folder WHERE place = ? AND folder = ? AND algorithm = ? AND print = ?"
+        try:
+            found = self._database.rows(query, place, state.folder, algorithm, state.print)
+        except Spoilt:
+            self._renew()
+            return None
+        if not found:
+            return None
+        digests = found[0][0]
+        assert isinstance(digests, bytes)
+        text, step = digests.hex(), 2 * hasher(algorithm).digest_size
+        return [text[start : start + step] for start in range(0, len(text), step)]
+
+    def ask(self, place: str, state: State, algorithm: str, generations: Sequence[str]) -> None:
+        """Keep the digests of that folder as `whole` once those of all its files are known.
+
+        generations: of its files, in the order of the listing.
+        """
+        if not 0 < len(generations) <= _MOST:
+            return
+        self._asked.append((place, state.folder, algorithm, state.print, "\n".join(generations)))
+        self._asking += len(generations)
+        if self._asking >= _MOST:
+            self._ask()
+
+    def _ask(self) -> None:
+        self._database.prepare("folders")
+        with self._database.transaction() as connection:
+            connection.executemany("INSERT OR REPLACE INTO temp.asked VALUES (?, ?, ?, ?, ?)", self._asked)
+        self._asked, self._asking = [], 0
+
+    def _answer(self) -> None:
+        """Write down the folders whose files are all known by now."""
+        asked = self._database.stream("SELECT * FROM temp.asked", batch=1)
+        while some := list(islice(asked, _FOLDERS)):
+            kept = []
+            for place, folder, algorithm, state, text in some:
+                generations = str(text).split("\n")
+                known = self._known(str(place), generations, str(algorithm))
+                if all(generation in known for generation in generations):
+                    digests = bytes.fromhex("".join(known[generation].digest for generation in generations))
+                    kept.append((place, folder, algorithm, state, digests))
+            with self._database.transaction() as connection:
+                connection.executemany("INSERT OR REPLACE INTO folder VALUES (?, ?, ?, ?, ?)", kept)
+
     def learn(
         self, place: str, generation: str, checksum: Checksum, mtime_ns: int | None, read_ns: int
     ) -> None:
@@ -123,4 +179,8 @@ class Hashes:
     def close(self) -> None:
         """Flush and let go."""
         self.flush()
+        if self._asked:
+            with contextlib.suppress(Spoilt):
+                self._ask()
+                self._answer()
         self._database.close()

@@ -5,11 +5,13 @@ from typing import Literal
 
 from runner.model.errors import AcdrunError, Blocked, NotFound, NotYet, Refused
 from runner.model.events import Listed
-from runner.model.node import Folder, Gap, Node
+from runner.model.node import Folder, Gap
+from runner.model.nodes import NONE
 from runner.model.path import join
 from runner.model.tally import Amount
 from runner.model.task import Context, Task
 from runner.remote.close import closing
+from runner.remote.walk import everything
 
 _TELL_EVERY = 256  # folders between two reports of progress
 
@@ -55,7 +57,8 @@ class Listing:
 
     async def _folders(self) -> AsyncIterator[Folder]:
         remote = self._ctx.source if self.side == "source" else self._ctx.destination
-        folded, admits = self._ctx.destination.can.folds, self._ctx.pair.filter.admits
+        folded, rules = self._ctx.destination.can.folds, self._ctx.pair.filter
+        admits = everything if rules.admits_all else rules.admits
         try:
             async with closing(remote.walk(admits, folded=folded)) as folders:
                 async for folder in folders:
@@ -67,7 +70,7 @@ class Listing:
                 raise
             if self.side == "source" and self._ctx.filled_by:
                 first = NotYet(f"{self._ctx.filled_by} comes first")
-                yield self._account(Folder("", (), (Gap("", first),)))
+                yield self._account(Folder("", NONE, (Gap("", first),)))
                 return
             if self.side == "source":
                 raise Refused(
@@ -79,30 +82,26 @@ class Listing:
             self.absent = True
 
     def _account(self, folder: Folder) -> Folder:
-        nodes, gaps, left_out = [], list(folder.gaps), list(folder.left_out)
-        files, size = 0, 0
-        for node in folder.nodes:
-            if node.kind == "file":
-                files, size = files + 1, size + node.size
-            elif node.kind == "other" and self.side == "source":
-                self.links += 1
-                left_out.append(node.name)
-                if self._ctx.pair.links == "block":
-                    gaps.append(Gap(join(folder.path, node.name), _unfit(node)))
-                continue
-            nodes.append(node)
-        self.total = self.total.plus(files, size)
+        if self.side == "source" and (others := folder.nodes.names("other")):
+            self.links += len(others)
+            left_out = [*folder.left_out, *others]
+            gaps = list(folder.gaps)
+            if self._ctx.pair.links == "block":
+                gaps += (Gap(join(folder.path, name), _unfit(name)) for name in others)
+            nodes = folder.nodes.without(others)
+            folder = folder._replace(nodes=nodes, gaps=gaps, left_out=left_out)
+        self.total = self.total.plus(folder.nodes.number("file"), folder.nodes.size())
         self.folders += 1
         self.excluded += folder.excluded
-        self.gaps += sum(not isinstance(gap.error, Blocked) for gap in gaps)
+        self.gaps += sum(not isinstance(gap.error, Blocked) for gap in folder.gaps)
         if self.folders % _TELL_EVERY == 0:
             self.tell()
-        return folder._replace(nodes=nodes, gaps=gaps, left_out=left_out)
+        return folder
 
     def tell(self) -> None:
         """Report how far it is."""
         self._ctx.tell(Listed(self._ctx.pair.name, self.side, self.total.number, self.folders))
 
 
-def _unfit(node: Node) -> Blocked:
-    return Blocked(f"{node.name!r} is a link or special file", hint="`links: skip` leaves such entries out")
+def _unfit(name: str) -> Blocked:
+    return Blocked(f"{name!r} is a link or special file", hint="`links: skip` leaves such entries out")

@@ -9,6 +9,7 @@ from runner.manifest import load
 from runner.model import limits
 from runner.model.errors import Refused
 from runner.model.node import Folder
+from runner.model.nodes import NONE
 from runner.model.tally import Check
 from runner.plan import part
 from runner.plan.alias import Names
@@ -62,7 +63,7 @@ async def _missing_is_empty(self: list_task.Listing) -> Any:
         async for folder in _FOLDERS(self):
             yield folder
     except Refused:
-        yield Folder("", ())
+        yield Folder("", NONE)
 
 
 _FOLDERS = list_task.Listing._folders

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from runner.model.errors import Disordered
 from runner.model.node import Folder, Node
+from runner.model.nodes import NONE, Nodes
 from runner.model.path import fold, folded_order, order
 from runner.plan.alias import alias, told_apart
 from runner.plan.match import Pairing, match, pair_names
@@ -22,7 +23,7 @@ names = st.lists(st.sampled_from([*NAMES, "B", "\u00c9"]), max_size=6, unique=Tr
 async def stream(folders: Sequence[str]) -> AsyncIterator[Folder]:
     """A listing of these folders, as they come."""
     for path in folders:
-        yield Folder(path, ())
+        yield Folder(path, NONE)
 
 
 def matched(
@@ -144,9 +145,9 @@ def test_names_pair_as_in_a_slow_join(source: list[str], destination: list[str],
     assert [pairing.name for pairing in pairings] == sorted(pairing.name for pairing in pairings)
 
 
-def files(listed: Sequence[str]) -> list[Node]:
+def files(listed: Sequence[str]) -> Nodes:
     """Files of these names."""
-    return [Node(name, "file") for name in listed]
+    return Nodes.of(Node(name, "file") for name in listed)
 
 
 @given(names)
@@ -154,7 +155,7 @@ def files(listed: Sequence[str]) -> list[Node]:
 def test_refused_are_the_names_that_fold_like_another(listed: list[str]) -> None:
     folded = [fold(name) for name in listed]
 
-    found = told_apart(files(listed), [], rename=False)
+    found = told_apart(files(listed), NONE, rename=False)
 
     assert found.refused.keys() == {name for name in listed if folded.count(fold(name)) > 1}
     assert not found.aliases

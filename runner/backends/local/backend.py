@@ -16,6 +16,7 @@ from runner.backends.local.draft import Disk, Draft, sweep
 from runner.backends.local.faults import READING, WRITING
 from runner.backends.local.gathering import Gathering
 from runner.backends.local.identity import identify
+from runner.backends.local.listing import children
 from runner.backends.local.reading import Reading
 from runner.backends.local.rename import rename_new
 from runner.backends.local.threads import Threads
@@ -33,8 +34,11 @@ from runner.model.backend import (
     Trashed,
 )
 from runner.model.content import CHUNK, Content
-from runner.model.errors import Blocked, Exists, NotFound, Stale, Unsupported
+from runner.model.errors import AcdrunError, Blocked, Exists, NotFound, Stale, Unsupported
 from runner.model.node import Node
+
+_ENOUGH = 1000
+"""Nodes that take longer to list than a thread takes to answer."""
 
 _DAY_NS = 86_400_000_000_000
 
@@ -78,6 +82,10 @@ class Local:
         An entry that cannot be looked at makes the whole folder Denied: it might be anything.
         """
         yield await self._threads.run(self._list, folder)
+
+    async def list_some(self, folders: Sequence[str]) -> Sequence[Sequence[Node] | AcdrunError]:
+        """List folders in one call in a thread, until it has been worth it."""
+        return await self._threads.run(self._list_some, folders)
 
     async def stat(self, path: str) -> Node:
         """The node as it is now; a link is itself, not what it points at."""
@@ -165,28 +173,30 @@ class Local:
 
     def _list(self, folder: str) -> Sequence[Node]:
         above: list[safe.Identity] = []
-        nodes: list[Node] = []
-        partial = []
         fd = safe.open_folder(self._root, folder, above)
         try:
-            with READING, os.scandir(fd) as entries:
-                for entry in entries:
-                    if safe.ours(entry.name):
-                        partial.append(entry.name)
-                        continue
-                    try:
-                        seen = entry.stat(follow_symlinks=False)
-                    except FileNotFoundError:
-                        continue
-                    node = safe.node(entry.name, seen)
-                    if node.kind == "folder" and safe.identity(seen) in above:
-                        node = node._replace(kind="other")  # a mount that leads back up has no end
-                    nodes.append(node)
+            with READING:
+                nodes, partial = children(fd, above)
         finally:
             safe.let_go(fd)
         if partial:
             self._leftovers[folder] = partial
         return nodes
+
+    def _list_some(self, folders: Sequence[str]) -> Sequence[Sequence[Node] | AcdrunError]:
+        answers: list[Sequence[Node] | AcdrunError] = []
+        number = 0
+        for folder in folders:
+            try:
+                nodes = self._list(folder)
+            except AcdrunError as error:
+                answers.append(error)
+                continue
+            answers.append(nodes)
+            number += len(nodes)
+            if number >= _ENOUGH:
+                break
+        return answers
 
     def _stat(self, path: str) -> Node:
         with safe.folder(self._root, paths.parent(path)) as fd, READING:

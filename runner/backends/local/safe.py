@@ -13,10 +13,17 @@ from typing import NamedTuple
 from runner.backends.local.faults import READING, told, unsynced
 from runner.model import path as paths
 from runner.model.errors import AcdrunError, Blocked, NotFound
-from runner.model.node import Kind, Node
+from runner.model.node import Node
+from runner.model.nodes import Stamp
 
 TRASH = ".acdrun-trash"
 """A folder of this name is ours at any depth, and no listing shows it: one root may lie inside another."""
+
+FOLDER: Stamp = ("folder", 0, None, None)
+OTHER: Stamp = ("other", 0, None, None)
+
+Mark = tuple[int, int, int]
+"""Device, inode, and when in ns it was last changed, or if it is no file, written to."""
 
 _PASS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -156,24 +163,27 @@ def generation(seen: os.stat_result) -> str:
     return f"{seen.st_dev}:{seen.st_ino}:{seen.st_size}:{seen.st_mtime_ns}~{seen.st_ctime_ns}"
 
 
+def row(seen: os.stat_result) -> tuple[Stamp, Mark]:
+    """What is kept of what was seen. A folder has no generation: its times move with its children."""
+    kind = stat.S_IFMT(seen.st_mode)
+    if kind == stat.S_IFREG:
+        stamp: Stamp = ("file", seen.st_size, seen.st_mtime_ns, None)
+        return stamp, (seen.st_dev, seen.st_ino, seen.st_ctime_ns)
+    return FOLDER if kind == stat.S_IFDIR else OTHER, (seen.st_dev, seen.st_ino, seen.st_mtime_ns)
+
+
+def made(name: str, stamp: Stamp, mark: Mark) -> Node:
+    """The node of a row."""
+    kind, size, mtime_ns, _ = stamp
+    device, inode, changed_ns = mark
+    id_ = f"{device}:{inode}"
+    generation = f"{id_}:{size}:{mtime_ns}~{changed_ns}" if kind == "file" else ""
+    return Node(name, kind, size, mtime_ns, None, id_, generation, changed_ns)
+
+
 def node(name: str, seen: os.stat_result) -> Node:
-    """The node for what was seen. A folder has no generation: its times move with its children."""
-    kind: Kind = "other"
-    if stat.S_ISREG(seen.st_mode):
-        size, mtime_ns = seen.st_size, seen.st_mtime_ns
-        return Node(
-            name,
-            "file",
-            size,
-            mtime_ns,
-            None,
-            f"{seen.st_dev}:{seen.st_ino}",
-            generation(seen),
-            seen.st_ctime_ns,
-        )
-    if stat.S_ISDIR(seen.st_mode):
-        kind = "folder"
-    return Node(name, kind, 0, None, None, f"{seen.st_dev}:{seen.st_ino}", changed_ns=seen.st_mtime_ns)
+    """The node for what was seen."""
+    return made(name, *row(seen))
 
 
 def sync(fd: int) -> None:

@@ -6,3 +6,13 @@ CREATE TABLE hash (
     used        INTEGER NOT NULL,  -- day it was last asked for, in days since 1970
     PRIMARY KEY (place, generation)
 ) STRICT, WITHOUT ROWID;
+
+-- The digests of all files of a folder as it stood, so that one that stands so still costs one row. Made of `hash`.
+CREATE TABLE folder (
+    place       TEXT NOT NULL,     -- as above
+    folder      TEXT NOT NULL,     -- which one, for its backend
+    algorithm   TEXT NOT NULL,     -- of the digests
+    print       BLOB NOT NULL,     -- of the names and generations of its files
+    digests     BLOB NOT NULL,     -- one after the other, in the order of the listing that `print` stands for
+    PRIMARY KEY (place, folder, algorithm)
+) STRICT;

@@ -10,7 +10,18 @@ from typing import Any, TypeVar
 
 import pytest
 
-from runner.backends.local import backend, copying, draft, flush, kernel, reading, rename, safe, trash
+from runner.backends.local import (
+    backend,
+    copying,
+    draft,
+    flush,
+    kernel,
+    listing,
+    reading,
+    rename,
+    safe,
+    trash,
+)
 from runner.backends.local.backend import Local
 from runner.backends.local.config import LocalConfig
 from runner.model.backend import Setting
@@ -19,7 +30,18 @@ from runner.remote.remote import Remote
 T = TypeVar("T")
 
 CALLS = ("open", "write", "fsync", "fstat", "stat", "fchmod", "utime", "rename", "link", "mkdir", "close")
-MODULES: tuple[ModuleType, ...] = (backend, copying, draft, flush, kernel, reading, rename, safe, trash)
+MODULES: tuple[ModuleType, ...] = (
+    backend,
+    copying,
+    draft,
+    flush,
+    kernel,
+    listing,
+    reading,
+    rename,
+    safe,
+    trash,
+)
 
 
 def on(root: Path, act: Callable[[Remote], Coroutine[Any, Any, T]], run: str = "run") -> T:

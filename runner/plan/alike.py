@@ -1,0 +1,67 @@
+"""Which nodes of two folders need nothing, found in their columns."""
+
+from collections.abc import Collection, Mapping
+from operator import itemgetter
+
+from runner.model.nodes import Nodes
+from runner.model.pair import Mode
+from runner.plan.decide import Compare, Facts, whatever
+
+_TIME = 2
+_time = itemgetter(_TIME)
+
+
+class Alike:
+    """Folders and files of the same name that the rules leave as they are, whatever else there is to know of them.
+
+    It has no rule of its own: `decide` is asked once which answer alone settles that two files are the same, and
+    the files for which the listings give this answer are counted instead of decided one by one.
+    proof: "time", "checksum" or "size", that answer. verdict: on each such file.
+    """
+
+    def __init__(self, mode: Mode, compare: Compare, *, timed: bool) -> None:
+        """timed: both sides keep times, so that equal ones are the same."""
+        files = Facts(mode, compare, "file", "file", size="same")
+        timely = files._replace(time="same" if timed else "unknown")
+        known = {
+            "size": whatever(files, "time", "checksum"),
+            "time": whatever(timely, "checksum"),
+            "checksum": whatever(files._replace(checksum="same"), "time"),
+        }
+        settled = [(proof, verdict) for proof, verdict in known.items() if verdict and verdict.sign == "="]
+        self.proof, self.verdict = settled[0]
+        folders = whatever(Facts(mode, compare, "folder", "folder"))
+        self._folders = folders is not None and folders.sign == "="
+
+    def of(
+        self, ours: Nodes, theirs: Nodes, here: Mapping[str, str], there: Mapping[str, str]
+    ) -> Collection[str]:
+        """Their names. here, there: digests by name, of the files of either side of which they are known."""
+        if self.proof == "time" and self._same(ours, theirs):
+            return ours.stamps.keys()
+        stamp_of, digest_of = theirs.stamps.get, there.get
+        names = []
+        for name, stamp in ours.stamps.items():
+            other = stamp_of(name)
+            if other is None or stamp[:2] != other[:2]:
+                continue
+            if stamp[0] == "folder":
+                alike = self._folders
+            elif self.proof == "time":
+                alike = stamp[_TIME] == other[_TIME] is not None
+            elif self.proof == "checksum":
+                alike = name in here and here[name] == digest_of(name)
+            else:
+                alike = self.proof == "size"
+            if alike and stamp[0] != "other":
+                names.append(name)
+        return names
+
+    def _same(self, ours: Nodes, theirs: Nodes) -> bool:
+        """Are all of them alike? In one comparison, for most folders of most runs are."""
+        if ours.stamps != theirs.stamps or ours.number("other"):
+            return False
+        folders = ours.number("folder")
+        return (self._folders or not folders) and list(map(_time, ours.stamps.values())).count(
+            None
+        ) == folders
