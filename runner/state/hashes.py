@@ -39,6 +39,7 @@ class Hashes:
         self._fresh: dict[tuple[str, str], Checksum] = {}
         self._asked: list[tuple[str, str, str, bytes, str]] = []
         self._asking = 0
+        self._asks = False
 
     def _open(self) -> Database:
         return Database(self._path, "hashes", 1, synchronous="NORMAL")
@@ -120,6 +121,7 @@ class Hashes:
             return
         self._asked.append((place, state.folder, algorithm, state.print, "\n".join(generations)))
         self._asking += len(generations)
+        self._asks = True
         if self._asking >= _MOST:
             self._ask()
 
@@ -179,7 +181,7 @@ class Hashes:
     def close(self) -> None:
         """Flush and let go."""
         self.flush()
-        if self._asked:
+        if self._asks:
             with contextlib.suppress(Spoilt):
                 self._ask()
                 self._answer()
