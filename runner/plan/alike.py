@@ -5,7 +5,7 @@ from operator import itemgetter
 
 from runner.model.nodes import Nodes
 from runner.model.pair import Mode
-from runner.plan.decide import Compare, Facts, whatever
+from runner.plan.decide import Compare, Facts, Verdict, whatever
 
 _TIME = 2
 _time = itemgetter(_TIME)
@@ -16,7 +16,7 @@ class Alike:
 
     It has no rule of its own: `decide` is asked once which answer alone settles that two files are the same, and
     the files for which the listings give this answer are counted instead of decided one by one.
-    proof: "time", "checksum" or "size", that answer. verdict: on each such file.
+    proof: "time", "checksum" or "size", that answer; "" when none does. verdict: on each such file.
     """
 
     def __init__(self, mode: Mode, compare: Compare, *, timed: bool) -> None:
@@ -28,8 +28,8 @@ class Alike:
             "time": whatever(timely, "checksum"),
             "checksum": whatever(files._replace(checksum="same"), "time"),
         }
-        settled = [(proof, verdict) for proof, verdict in known.items() if verdict and verdict.sign == "="]
-        self.proof, self.verdict = settled[0]
+        settled = ((proof, verdict) for proof, verdict in known.items() if verdict and verdict.sign == "=")
+        self.proof, self.verdict = next(settled, ("", Verdict("=", "")))
         folders = whatever(Facts(mode, compare, "folder", "folder"))
         self._folders = folders is not None and folders.sign == "="
 

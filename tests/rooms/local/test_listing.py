@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from runner.backends import registry
-from runner.backends.local import safe
+from runner.backends.local import backend, safe
 from runner.backends.local.backend import Local
 from runner.backends.local.config import LocalConfig
 from runner.model.backend import Setting
 from runner.model.content import Content
-from runner.model.errors import Denied, NotFound
+from runner.model.errors import AcdrunError, Denied, NotFound
 from runner.model.node import Folder, Node
+from runner.model.nodes import State
 from runner.remote.remote import Remote
 from tests.rooms.local.disk import FailingCalls, on
 
@@ -146,3 +147,57 @@ def test_room_is_that_of_the_file_system(root: Path) -> None:
     assert quota.free is not None
     assert quota.used is not None
     assert quota.free + quota.used <= seen.f_blocks * seen.f_frsize
+
+
+def test_folders_are_listed_in_batches_as_one_by_one(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "_ENOUGH", 3)
+    folders = ["", "a", "a/b", "gone", "c", "link", "d"]
+    for folder in ("a/b", "c", "d"):
+        (root / folder).mkdir(parents=True)
+        (root / folder / "file").write_bytes(b"data")
+    (root / "link").symlink_to("c")
+
+    async def main(remote: Remote) -> None:
+        left = folders
+        while left:
+            some = await remote.list_some(left)
+            for folder, found in zip(left, some, strict=False):
+                if isinstance(found, AcdrunError):
+                    with pytest.raises(type(found)) as alone:
+                        await anext(remote.list(folder))
+                    assert str(alone.value) == str(found)
+                else:
+                    assert list(found) == list(await anext(remote.list(folder)))
+            assert 1 <= len(some) <= 4
+            left = left[len(some) :]
+
+    on(root, main)
+
+
+def state(root: Path) -> State | None:
+    """Of the files directly in the folder."""
+    (folder, *_) = on(root, walk)
+    return folder.nodes.state()
+
+
+def test_a_state_stands_for_every_generation_of_a_folder(root: Path) -> None:
+    for name in ("a", "b"):
+        (root / name).write_bytes(b"data")
+    (root / "sub").mkdir()
+    states = [state(root)]
+
+    (root / "sub" / "deeper").write_bytes(b"")
+    assert state(root) == states[0]
+    (root / "a").write_bytes(b"atad")
+    states.append(state(root))
+    os.utime(root / "a", ns=(0, 0))
+    states.append(state(root))
+    (root / "b").chmod(0o600)
+    states.append(state(root))
+    (root / "b").rename(root / "c")
+    states.append(state(root))
+    (root / "c").unlink()
+    states.append(state(root))
+
+    assert len(set(states)) == len(states)
+    assert {one.folder for one in states if one} == {f"{root.stat().st_dev}:{root.stat().st_ino}"}

@@ -96,6 +96,47 @@ def test_the_order_is_path_order_however_the_answers_come(seed: int, ahead: int)
     assert sorted(tree.asked) == sorted(answers)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_batches_yield_what_single_folders_do(seed: int) -> None:
+    chance = random.Random(seed)
+    answers = random_tree(seed, 60)
+    answers[chance.choice(sorted(answers.keys() - {""}))] = Denied("no")
+    asked: list[str] = []
+
+    async def some(folders: Sequence[str]) -> list[Sequence[Node] | AcdrunError]:
+        await asyncio.sleep(chance.choice([0, 0, 0.001]))
+        answered = folders[: chance.randint(1, len(folders))]
+        asked.extend(answered)
+        return [answers[path] for path in answered]  # type: ignore[misc]
+
+    tree = Tree(answers)
+    batches = asyncio.run(collect(walk(tree.list, everything, 3, some=some)))
+
+    assert batches == run(Tree(answers))
+    assert sorted(asked) == sorted(one.path for one in batches)
+    assert tree.asked == []
+
+
+@pytest.mark.parametrize("error", [LoginNeeded("who are you"), NotFound("gone")])
+def test_what_ends_a_walk_ends_it_in_its_turn(error: AcdrunError) -> None:
+    """And a root that is missing is raised in a batch too."""
+    answers: dict[str, Answer] = {"": [folder("a"), folder("b")], "a": [file("c")], "b": error}
+    if isinstance(error, NotFound):
+        answers = {"": error}
+    seen: list[str] = []
+
+    async def some(folders: Sequence[str]) -> list[Sequence[Node] | AcdrunError]:
+        return [answers[path] for path in folders]  # type: ignore[misc]
+
+    async def main() -> None:
+        async for one in walk(Tree(answers).list, everything, 3, some=some):
+            seen.append(one.path)
+
+    with pytest.raises(type(error)):
+        asyncio.run(main())
+    assert seen == [path for path in answers if not isinstance(answers[path], AcdrunError)]
+
+
 @pytest.mark.parametrize("ahead", [1, 2, 5])
 def test_as_many_folders_as_allowed_are_listed_at_once(ahead: int) -> None:
     answers: dict[str, Answer] = {"": [folder(f"{n:02}") for n in range(30)]}

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from runner.model.checksum import Checksum
+from runner.model.nodes import State
 from runner.state.hashes import RACY_NS, Hashes
 
 NOW = 10**18
@@ -89,4 +90,59 @@ def test_kin_differ_after_the_tilde_only_and_agree_on_one_content(tmp_path: Path
 
     assert found == {"1:2~9": SUM}
     assert hashes.kin("there", ["1:2~9"], "md5") == hashes.kin("here", ["1:2~9"], "sha256") == {}
+    hashes.close()
+
+
+def test_a_folder_is_known_whole_once_all_its_files_are(tmp_path: Path) -> None:
+    path, generations, still = tmp_path / "hashes.db", ["g1", "g2"], State("folder", b"as it stood")
+    sums = [Checksum.of("md5", generation.encode()) for generation in generations]
+    hashes = Hashes(path)
+    assert hashes.whole("here", still, "md5") is None
+    hashes.ask("here", still, "md5", generations)
+    hashes.learn("here", "g1", sums[0], 0, NOW)
+    hashes.close()
+    hashes = Hashes(path)
+    assert hashes.whole("here", still, "md5") is None
+    hashes.ask("here", still, "md5", generations)
+    hashes.learn("here", "g2", sums[1], 0, NOW)
+    hashes.close()
+
+    hashes = Hashes(path)
+    assert hashes.whole("here", still, "md5") == [checksum.digest for checksum in sums]
+    assert hashes.whole("here", State("folder", b"changed"), "md5") is None
+    assert hashes.whole("there", still, "md5") is None
+    assert hashes.whole("here", still, "sha256") is None
+    hashes.close()
+
+
+def test_a_folder_with_a_file_that_may_change_unseen_is_never_known_whole(tmp_path: Path) -> None:
+    path, still = tmp_path / "hashes.db", State("folder", b"as it stood")
+    hashes = Hashes(path)
+    hashes.ask("here", still, "md5", ["old", "young"])
+    hashes.learn("here", "old", SUM, 0, NOW)
+    hashes.learn("here", "young", SUM, NOW - RACY_NS + 1, NOW)
+    hashes.close()
+
+    hashes = Hashes(path)
+    assert hashes.whole("here", still, "md5") is None
+    hashes.close()
+
+
+def test_however_many_folders_are_asked_for_each_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.state.hashes._MOST", 2)
+    monkeypatch.setattr("runner.state.hashes._FOLDERS", 3)
+    path = tmp_path / "hashes.db"
+    hashes = Hashes(path)
+    for number in range(8):
+        hashes.ask("here", State(str(number), b""), "md5", [f"g{number}"])
+        hashes.learn("here", f"g{number}", SUM, 0, NOW)
+    hashes.ask("here", State("too many", b""), "md5", ["g1", "g2", "g3"])
+    hashes.close()
+
+    hashes = Hashes(path)
+    known = [hashes.whole("here", State(str(number), b""), "md5") for number in range(8)]
+    assert known == [[SUM.digest]] * 8
+    assert hashes.whole("here", State("too many", b""), "md5") is None
     hashes.close()
