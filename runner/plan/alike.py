@@ -61,7 +61,6 @@ class Alike:
         """Are all of them alike? In one comparison, for most folders of most runs are."""
         if ours.stamps != theirs.stamps or ours.number("other"):
             return False
-        folders = ours.number("folder")
-        return (self._folders or not folders) and list(map(_time, ours.stamps.values())).count(
-            None
-        ) == folders
+        if not ours.number("folder"):
+            return None not in map(_time, ours.stamps.values())
+        return self._folders and None not in (s[_TIME] for s in ours.stamps.values() if s[0] == "file")

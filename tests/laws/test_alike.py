@@ -38,7 +38,7 @@ nodes = st.lists(
 
 
 @given(nodes, nodes, st.sampled_from(["copy", "mirror"]), st.sampled_from(["hash", "size", "time"]), STEPS)
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 def test_what_is_counted_as_the_same_is_what_the_rules_leave_as_it_is(
     ours: Nodes, theirs: Nodes, mode: Mode, compare: Compare, step_ns: int | None
 ) -> None:
@@ -62,10 +62,10 @@ def test_what_is_counted_as_the_same_is_what_the_rules_leave_as_it_is(
             here.checksum and here.checksum.algorithm,
             there.checksum and there.checksum.algorithm,
         )
-        near = compare == "time" and here.mtime_ns != there.mtime_ns
+        near = (here.kind, compare) == ("file", "time") and here.mtime_ns != there.mtime_ns
         if verdict.sign == "=" and here.kind != "other" and not near and not (strange and compare == "hash"):
             left.add(name)
-            assert name not in names or here.kind == "folder" or verdict == alike.verdict
+            assert here.kind == "folder" or verdict == alike.verdict
     assert names == left
 
 
@@ -87,7 +87,7 @@ def planned(here: World, mode: str, compare: str, *, each: bool) -> tuple[object
     st.sampled_from(["auto", "hash", "size", "time"]),
     st.booleans(),
 )
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 def test_a_plan_is_the_same_whether_each_file_is_looked_at_or_not(
     source: Nested, destination: Nested, aged: int, mode: str, compare: str, folds: bool
 ) -> None:
