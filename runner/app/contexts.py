@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from runner.app.looking import last_places
 from runner.app.memory import pair_key
 from runner.app.options import Options
-from runner.app.places import Remotes, scope
+from runner.app.places import Indexing, Remotes, scope
 from runner.manifest.manifest import Manifest
 from runner.model.errors import UsageError
 from runner.model.events import Listener
@@ -34,7 +34,8 @@ async def contexts_of(
         hashes = stack.enter_context(contextlib.closing(Hashes(options.state / "hashes.db")))
         history = stack.enter_context(contextlib.closing(History(options.state / "history.db")))
         guards = {stage.pair: stage.id for stage in journal.stages() if stage.task == "guard"}
-        remotes = Remotes(manifest, options.state, journal.header.id, stack)
+        indexing = Indexing(tell, options.fresh) if _goes_by_an_index(journal, manifest) else None
+        remotes = Remotes(manifest, options.state, journal.header.id, stack, indexing)
         contexts = {}
         places = last_places(options.state, manifest)
         for pair in manifest.pairs:
@@ -55,6 +56,14 @@ async def contexts_of(
                 filled_by=not_yet,
             )  # fmt: skip
         yield contexts
+
+
+def _goes_by_an_index(journal: Journal, manifest: Manifest) -> bool:
+    """A verification trusts nothing, and a copy that is asked for once is not worth an index.
+
+    The apply of a plan lists nothing, but has to know what its plan went by.
+    """
+    return bool(manifest.file) and journal.header.purpose in ("run", "plan", "apply")
 
 
 def _step_ns(pair: Pair, source: Remote, destination: Remote) -> int | None:

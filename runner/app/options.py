@@ -19,6 +19,7 @@ class Options:
     transfers: how many files go over at once; None leaves it to the destination.
     accepted: fingerprints of plans that may be carried out though a guard refuses them.
     new_places: sides ("source", "destination") that may be another place than in the last good run.
+    fresh: list remotes whole, whatever their index knows.
     """
 
     state: Path
@@ -30,6 +31,7 @@ class Options:
     transfers: int | None = None
     accepted: frozenset[str] = frozenset()
     new_places: frozenset[str] = frozenset()
+    fresh: bool = False
 
 
 @dataclass(slots=True)

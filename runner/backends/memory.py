@@ -12,6 +12,8 @@ from runner.model import path as paths
 from runner.model.backend import (
     Backend,
     Capabilities,
+    Change,
+    ChangePage,
     Copied,
     Copy,
     Copying,
@@ -21,13 +23,13 @@ from runner.model.backend import (
     Trashed,
 )
 from runner.model.checksum import Checksum
-from runner.model.config import RemoteConfig
+from runner.model.config import IndexChoice, IndexedConfig
 from runner.model.content import CHUNK, Content
 from runner.model.errors import AcdrunError, Blocked, Changed, Exists, NotFound, Stale, Unsupported
 from runner.model.node import Node
 
 
-class MemoryConfig(RemoteConfig):
+class MemoryConfig(IndexedConfig):
     """A tree in memory, for trying things out; its fields let it stand in for other services."""
 
     type: Literal["memory"] = Field(description="Memory of the running process; gone when it ends.")
@@ -43,6 +45,7 @@ class MemoryConfig(RemoteConfig):
     copies: bool = Field(
         default=False, description="Copy files from other memory that says so too, a batch at a time."
     )
+    index: IndexChoice = Field(default=False, description="Keep an index of the tree in the state directory.")
 
 
 class Removed(NamedTuple):
@@ -57,11 +60,13 @@ class Tree:
     """What one store holds. Folders are known by id, contents by generation, so both survive a rename.
 
     children: id of a folder to its nodes by folded name; contents: generation to bytes; trashed: by trash id.
+    feed: what was last told of each node, by id, with its number in the feed; the latest last.
     """
 
     children: dict[str, dict[str, Node]] = field(default_factory=lambda: {"root": {}})
     contents: dict[str, bytes] = field(default_factory=dict)
     trashed: dict[str, Removed] = field(default_factory=dict)
+    feed: dict[str, tuple[int, Change]] = field(default_factory=dict)
     serial: "count[int]" = field(default_factory=lambda: count(1))
 
 
@@ -80,6 +85,7 @@ class Memory:
             folds=config.folds,
             strong=not config.weak,
             copies="memory" if config.copies else "",
+            changes=True,
         )
         self.tree = tree
         self._root = config.root.strip("/")
@@ -128,9 +134,10 @@ class Memory:
         mtime_ns = content.mtime_ns // step * step if step and content.mtime_ns is not None else None
         checksum = Checksum.of(self.can.checksums[0], data) if self.can.checksums else None
         name, generation = (old.name if old else paths.name(path)), self._next()
-        node = Node(name, "file", len(data), mtime_ns, checksum, old.id if old else self._next(), generation)
+        node = Node(name, "file", len(data), mtime_ns, checksum, self._next(), generation)
         self.tree.contents[generation] = data
         children[self._key(path)] = node
+        self._tell(node, paths.join(self._root, path))
         return node._replace(replaced=replaced)
 
     async def copy_from(
@@ -177,6 +184,7 @@ class Memory:
             moved = moved._replace(generation=self._next())
             self.tree.contents[moved.generation] = self.tree.contents.pop(node.generation)
         target[self._key(to)] = moved
+        self._tell(moved, paths.join(self._root, to))
         return moved
 
     async def trash(self, path: str, *, expect: str | None = None) -> str:
@@ -215,8 +223,9 @@ class Memory:
             raise NotFound(f"its folder {paths.parent(path)!r} is not there") from error
         if self._key(path) in children:
             raise Exists("something is there already")
-        children[self._key(path)] = removed.node._replace(name=paths.name(path))
+        back = children[self._key(path)] = removed.node._replace(name=paths.name(path))
         del self.tree.trashed[ref]
+        self._tell(back, paths.join(self._root, path))
         return path
 
     async def quota(self) -> Quota:
@@ -225,10 +234,29 @@ class Memory:
 
     async def identity(self, folder: str) -> Identity:
         """The store and the folder's id in it."""
-        full = paths.join(self._root, folder)
-        self._below(full)
-        node = self._below(paths.parent(full))[self._key(full)] if full else Node("", "folder", id="root")
-        return Identity(f"{self._store}/{node.id}")
+        return Identity(f"{self._store}/{self._at(paths.join(self._root, folder)).id}")
+
+    async def changes(self, cursor: str | None) -> AsyncIterator[ChangePage]:
+        """Yield two pages, so that every reader meets the border between them."""
+        store, _, number = (cursor or "").rpartition("/")
+        last = next((number for number, _ in reversed(self.tree.feed.values())), 0)
+        known = store == self._store and number.isdecimal() and int(number) <= last
+        since = int(number) if known else 0
+        told = [(number, change) for number, change in self.tree.feed.values() if number > since]
+        for some in (told[: len(told) // 2], told[len(told) // 2 :]):
+            since = some[-1][0] if some else since
+            yield ChangePage("root", f"{self._store}/{since}", not known, [change for _, change in some])
+            known = True
+
+    def learn(self, path: str, node: Node) -> None:
+        """Nothing in memory has to be looked for."""
+
+    def _tell(self, node: Node, full: str | None) -> None:
+        """full: where the node stands now in the store, None for nowhere."""
+        above = None if full is None else self._at(paths.parent(full)).id
+        change = Change(node.id, (), None) if above is None else Change(node.id, (above,), node)
+        self.tree.feed.pop(node.id, None)
+        self.tree.feed[node.id] = int(self._next()), change
 
     def _children(self, folder: str) -> dict[str, Node]:
         return self._below(paths.join(self._root, folder))
@@ -242,11 +270,16 @@ class Memory:
             children = self.tree.children[node.id]
         return children
 
+    def _at(self, full: str) -> Node:
+        self._below(full)
+        return self._below(paths.parent(full))[self._key(full)] if full else Node("", "folder", id="root")
+
     def _mkdir(self, full: str) -> Node:
         children, key = self._below(paths.parent(full)), self._key(full)
         if key not in children:
             children[key] = Node(paths.name(full), "folder", id=self._next())
             self.tree.children[children[key].id] = {}
+            self._tell(children[key], full)
         if children[key].kind != "folder":
             raise Exists("a file is there already")
         return children[key]
@@ -269,6 +302,7 @@ class Memory:
     def _keep(self, path: str, node: Node) -> str:
         token = self._next()
         self.tree.trashed[token] = Removed(paths.join(self._root, path), node)
+        self._tell(node, None)
         return token
 
     def _key(self, path: str) -> str:

@@ -53,6 +53,15 @@ def add_plan(parser: Parser) -> None:
     )
 
 
+def add_fresh(parser: Parser) -> None:
+    """How what is there is found out."""
+    parser.add_argument(
+        "--fresh",
+        action="store_true",
+        help="list remotes whole, and compare the index that is kept of them with what is there",
+    )
+
+
 def add_accepted(parser: Parser) -> None:
     """What may be another place than it was."""
     group = parser.add_argument_group("places")

@@ -3,6 +3,7 @@
 import itertools
 import types
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -16,6 +17,7 @@ from runner.manifest.tree import Keys, Spot, Tree
 from runner.model.config import RemoteConfig
 from runner.model.errors import Problem, UsageError
 from runner.model.secret import EnvReference
+from runner.model.show import write_duration
 
 _HERE = "/"
 
@@ -147,11 +149,7 @@ def _leaf(field: FieldInfo, keys: tuple[str, ...]) -> Leaf:
     return Leaf(
         keys=keys,
         description=field.description or "",
-        default=""
-        if default is None
-        else str(default).lower()
-        if isinstance(default, bool)
-        else str(default),
+        default=_shown(default),
         required=field.is_required(),
         choices=("true", "false")
         if bool in arms
@@ -160,8 +158,14 @@ def _leaf(field: FieldInfo, keys: tuple[str, ...]) -> Leaf:
         else (),
         referred=referred,
         secret=referred and SECRET_KEY.fullmatch(keys[-1]) is not None,
-        common=keys[0] in ("limits", "lock"),
+        common=keys[0] in ("limits", "lock", "index"),
     )
+
+
+def _shown(default: object) -> str:
+    if isinstance(default, timedelta):
+        return write_duration(default)
+    return "" if default is None else str(default).lower() if isinstance(default, bool) else str(default)
 
 
 def _model(annotation: Any) -> type[BaseModel] | None:

@@ -166,8 +166,8 @@ def _report(found: tuple[Keys, ErrorDetails], model: type[BaseModel], tree: Tree
             at, "bad-type", f"{what} must be {_KINDS[kind]}{shown}", _type_hint(kind, value, hidden)
         )
     elif kind == "literal_error":
-        choices = re.findall(r"'([^']*)'|(\d+)", str(context.get("expected", "")))
-        words = [text or number for text, number in choices]
+        choices = re.findall(r"'([^']*)'|(\d+|True|False)", str(context.get("expected", "")))
+        words = [text or bare.lower() for text, bare in choices]
         allowed = [context["else"], *words] if "else" in context else words
         message = f"{what} is {quote(value)}, but must be {' or '.join(allowed)}"
         findings.report(

@@ -23,6 +23,7 @@ _SECTIONS = {
     "Rule": "A filter rule",
     "Conditions": "Conditions of a filter rule",
     "Limits": "`limits` of a remote",
+    "IndexPolicy": "`index` of a remote",
 }
 """What follows the top level, in this order; then the kinds of remotes, then all that is left."""
 
@@ -83,7 +84,7 @@ def _value(field: Part, parts: dict[str, Part]) -> str:
             some = [_value(one, parts) for one in field[word] if one.get("type") != "null"]
             return " or ".join(dict.fromkeys(some))
     if "const" in field or "enum" in field:
-        return " or ".join(f"`{one}`" for one in field.get("enum", [field.get("const")]))
+        return " or ".join(map(_literal, field.get("enum", [field.get("const")])))
     if field.get("type") == "array":
         return "list of " + _value(field.get("items", {}), parts)
     if field.get("type") == "object":
@@ -97,4 +98,8 @@ def _default(field: Part) -> str:
     default = field.get("default")
     if default in (None, "", {}, []) or isinstance(default, dict | list):
         return ""
-    return f"`{default}`" if not isinstance(default, bool) else f"`{str(default).lower()}`"
+    return _literal(default)
+
+
+def _literal(value: object) -> str:
+    return f"`{value}`" if not isinstance(value, bool) else f"`{str(value).lower()}`"

@@ -30,6 +30,7 @@ class Capabilities:
     copies: the name of what it copies files from by itself, their bytes not passing through us: a backend that
         claims the same. "" for none.
     throttles: it obeys the `limits` of its remote itself, request by request; else `Remote` does it for it.
+    changes: it has a change feed.
     max_size: bytes in one file; max_name: UTF-16 code units in one name; None for no limit.
     """
 
@@ -43,6 +44,7 @@ class Capabilities:
     near: bool = False
     copies: str = ""
     throttles: bool = False
+    changes: bool = False
     max_size: int | None = None
     max_name: int | None = None
 
@@ -128,6 +130,31 @@ class Copying(NamedTuple):
     proven: bool = True
     durability: Durability = "batch"
     moved: Callable[[int], None] | None = None
+
+
+class Change(NamedTuple):
+    """A node of which the feed speaks, in its present state.
+
+    parents: ids of the folders it stands in; () for one that stands nowhere any more, or not yet.
+    node: as a listing of each of these folders shows it; None where it stands nowhere.
+    """
+
+    id: str
+    parents: tuple[str, ...]
+    node: Node | None
+
+
+class ChangePage(NamedTuple):
+    """A piece of a change feed. Whoever has kept it goes on from `cursor`.
+
+    top: id of the folder that all paths of the place begin at, above the remote's root where it has one.
+    reset: whatever was known before is to be forgotten: this page and those after it tell everything there is.
+    """
+
+    top: str
+    cursor: str
+    reset: bool
+    changes: Sequence[Change]
 
 
 class Backend(Protocol):
@@ -226,6 +253,18 @@ class Backend(Protocol):
 
     async def identity(self, folder: str) -> Identity:
         """Which folder this is; what happens below it changes nothing in that. Raises NotFound."""
+
+    def changes(self, cursor: str | None) -> AsyncIterator[ChangePage]:
+        """Yield what changed since the cursor, at least one page, and everything there is when it is None.
+
+        The feed is that of the whole place, above the remote's root too. Nodes come in any order, so a child may
+        come before its folder, and a folder's children are told of when they change, not when it does. A cursor
+        that is unknown, expired or another account's begins anew, with `reset`. An iterator that ends without an
+        error has told everything up to the moment it began. Raises Unsupported.
+        """
+
+    def learn(self, path: str, node: Node) -> None:
+        """Hear which folder stands at a path, from who has followed the feed: it saves looking for it, no more."""
 
 
 @runtime_checkable

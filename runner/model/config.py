@@ -1,10 +1,11 @@
 """What every remote's configuration has in common."""
 
-from typing import Literal
+from datetime import timedelta
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from runner.model.units import Rate
+from runner.model.units import Duration, Rate
 
 
 class Limits(BaseModel):
@@ -38,4 +39,35 @@ class RemoteConfig(BaseModel):
         default="local",
         description="Who is kept out while a run writes here: other runs of this machine (`local`), or of every"
         " machine (`remote`: a lease is kept at the remote, which is right where hosts share it).",
+    )
+
+
+class IndexPolicy(BaseModel):
+    """How far the local index of a remote is believed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_age: Duration = Field(
+        default=timedelta(days=7),
+        description="How long listings may come from the index before the remote is listed whole again, and the"
+        " index compared with that.",
+    )
+
+
+def _form(value: object) -> str:
+    return "off" if isinstance(value, bool) else "policy"
+
+
+IndexChoice = Annotated[
+    Annotated[Literal[False], Tag("off")] | Annotated[IndexPolicy, Tag("policy")], Discriminator(_form)
+]
+
+
+class IndexedConfig(RemoteConfig):
+    """The fields of a kind that has a change feed."""
+
+    index: IndexChoice = Field(
+        default=IndexPolicy(),
+        description="Keep an index of the whole account in the state directory: after a first listing, runs and"
+        " plans ask for changes only. `false` lists every time.",
     )

@@ -10,6 +10,8 @@ from runner.model.backend import (
     Adaptive,
     Backend,
     Capabilities,
+    Change,
+    ChangePage,
     Copied,
     Copy,
     Copying,
@@ -20,11 +22,12 @@ from runner.model.backend import (
 )
 from runner.model.checksum import Checksum, hasher
 from runner.model.content import Content
-from runner.model.errors import AcdrunError, Blocked, Changed, Exists, NotFound, Unreadable
+from runner.model.errors import AcdrunError, Blocked, Changed, Exists, NotFound, Stale, Unreadable
 from runner.model.hidden import LEASES
 from runner.model.node import Folder, Node
 from runner.model.nodes import Nodes
 from runner.remote.close import closing
+from runner.remote.index import Index, View
 from runner.remote.paced import Paced
 from runner.remote.throttle import Throttle
 from runner.remote.walk import Admits, everything, walk
@@ -41,6 +44,7 @@ class Remote:
     throttle: paces requests and bytes for a backend that does not do so itself; shared by all views.
     most: how much may go on at once, where the remote's `limits` say so; None leaves it to the backend's advice.
     watches: asked before each write, by all views; one that objects raises.
+    index: what walks are read from, where one is kept and may be used.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Remote:
         throttle: Throttle | None = None,
         most: int | None = None,
         watches: list[Callable[[], None]] | None = None,
+        index: Index | None = None,
     ) -> None:
         self.name = name
         self.backend = backend
@@ -60,6 +65,7 @@ class Remote:
         self.most = most
         self._adaptive = backend if most is None and isinstance(backend, Adaptive) else None
         self.watches = [] if watches is None else watches
+        self.index = index
 
     @property
     def can(self) -> Capabilities:
@@ -84,7 +90,7 @@ class Remote:
     def at(self, path: str) -> "Remote":
         """The same remote from the folder at `path` down; nothing is contacted."""
         return Remote(self.name, self.backend, self._full(path), throttle=self.throttle, most=self.most,
-                      watches=self.watches)  # fmt: skip
+                      watches=self.watches, index=self.index)  # fmt: skip
 
     def unwatched(self) -> "Remote":
         """The same remote from its root down, whose writes nobody is asked about."""
@@ -130,7 +136,7 @@ class Remote:
         """Yield the content. Raises NotFound, Truncated, Changed."""
         full = self._full(path)
         await self._request()
-        with _Placing(self.name, full):
+        with _Placing(self.name, full, index=self.index):
             async with closing(self.backend.read(full, expect=expect)) as chunks:
                 async for chunk in chunks:
                     if self.throttle is not None:
@@ -146,7 +152,7 @@ class Remote:
         await self._request(writes=True)
         if self.throttle is not None:
             content = Paced(content, self.throttle.moved)
-        with _Placing(self.name, full, storing=True):
+        with _Placing(self.name, full, storing=True, index=self.index):
             return await self.backend.put(full, content, expect=expect)
 
     def takes_from(self, source: "Remote") -> bool:
@@ -177,7 +183,7 @@ class Remote:
         """Make the folder, whose parent must exist, unless it is there already."""
         full = self._full(path)
         await self._request(writes=True)
-        with _Placing(self.name, full):
+        with _Placing(self.name, full, index=self.index):
             return await self.backend.mkdir(full)
 
     async def mkdirs(self, path: str = "") -> Node:
@@ -202,7 +208,7 @@ class Remote:
         if not full or not goal:
             raise Blocked("the root of a remote cannot be moved", remote=self.name, path=full)
         await self._request(writes=True)
-        with _Placing(self.name, full, goal):
+        with _Placing(self.name, full, goal, index=self.index):
             return await self.backend.move(full, goal, expect=expect)
 
     async def trash(self, path: str, *, expect: str | None = None) -> str:
@@ -211,7 +217,7 @@ class Remote:
         if not path:
             raise Blocked("the root of a remote cannot be trashed", remote=self.name, path=full)
         await self._request(writes=True)
-        with _Placing(self.name, full):
+        with _Placing(self.name, full, index=self.index):
             return await self.backend.trash(full, expect=expect)
 
     async def trashed(self) -> AsyncGenerator[Sequence[Trashed], None]:
@@ -302,8 +308,23 @@ class Remote:
 
         ahead: folders listed at the same time; by default as many requests as suit the service.
         """
-        some = self.list_some if isinstance(self.backend, Several) and self.throttle is None else None
-        return walk(self.list, admits, ahead or self.can.concurrency, folded=folded, some=some)
+
+        def listing() -> AsyncIterator[Folder]:
+            some = self.list_some if isinstance(self.backend, Several) and self.throttle is None else None
+            return walk(self.list, admits, ahead or self.can.concurrency, folded=folded, some=some)
+
+        if self.index is None:
+            return listing()
+        view = View(self.prefix, self.changes, self.backend.learn, listing, admits, folded, self.can.folds)
+        return self.index.walk(view)
+
+    async def changes(self, cursor: str | None) -> AsyncGenerator[ChangePage, None]:
+        """Yield what changed anywhere in the place, in pages. Raises Unsupported."""
+        await self._request()
+        with _Placing(self.name, self.prefix):
+            async with closing(self.backend.changes(cursor)) as pages:
+                async for page in pages:
+                    yield page._replace(changes=[_seen(change) for change in page.changes])
 
     async def _request(self, *, writes: bool = False) -> None:
         if self.throttle is not None:
@@ -332,6 +353,10 @@ def _without_leases(page: Sequence[Node]) -> Sequence[Node]:
     return [node for node in page if node.name != LEASES]
 
 
+def _seen(change: Change) -> Change:
+    return Change(change.id, (), None) if change.node is not None and change.node.name == LEASES else change
+
+
 def _ours(entry: Trashed) -> bool:
     return entry.path is not None and LEASES in paths.order(entry.path)
 
@@ -358,11 +383,21 @@ class _Placing:
 
     storing: a Changed is passed on as it is, for it comes from the source of what is stored here.
     goal: where a move would go, and what an Exists then is about.
+    index: of which a write that met something else than what was listed raises doubts.
     """
 
-    __slots__ = ("_full", "_goal", "_name", "_storing")
+    __slots__ = ("_full", "_goal", "_index", "_name", "_storing")
 
-    def __init__(self, name: str, full: str, goal: str | None = None, *, storing: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        full: str,
+        goal: str | None = None,
+        *,
+        storing: bool = False,
+        index: Index | None = None,
+    ) -> None:
+        self._index = index
         self._name = name
         self._full = full
         self._goal = goal
@@ -377,6 +412,9 @@ class _Placing:
             self.place(error)
 
     def place(self, error: AcdrunError) -> None:
+        """Name it in this error."""
+        if self._index is not None and isinstance(error, Exists | Stale | NotFound):
+            self._index.doubt()
         if not error.remote:
             error.remote = self._name
         if error.path is None:

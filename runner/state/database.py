@@ -78,6 +78,19 @@ class Database:
                     self._connection.execute("ROLLBACK")
                 raise
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """What is read inside is all of one moment, whatever others write meanwhile."""
+        with self._lock, self._translated():
+            self._connection.execute("BEGIN")
+            self._connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()  # the moment is now
+        try:
+            yield
+        finally:
+            with self._lock, self._translated():
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+
     def prepare(self, script: str) -> None:
         """Run the statements of one of our .sql files in one commit."""
         with self.transaction() as connection:
@@ -149,6 +162,23 @@ class Database:
             raise Spoilt(
                 f"{str(self.path)!r} is damaged: {error}", hint="move it away; no stored file depends on it"
             ) from error
+
+
+def open_cache(path: Path, schema: str, version: int) -> Database:
+    """A file that may be lost: one that is damaged is set aside and begun anew. Raises StateError for a newer one."""
+    try:
+        return Database(path, schema, version, synchronous="NORMAL")
+    except Spoilt:
+        return renew_cache(path, schema, version)
+
+
+def renew_cache(path: Path, schema: str, version: int) -> Database:
+    """Set a damaged file aside, which nobody holds open here any more, and begin anew."""
+    for end in ("", "-wal", "-shm"):
+        file = path.with_name(path.name + end)
+        with contextlib.suppress(FileNotFoundError):
+            file.replace(file.with_name(f"{path.name}.damaged{end}"))
+    return Database(path, schema, version, synchronous="NORMAL")
 
 
 def glance(path: Path, version: int, query: str) -> list[tuple[object, ...]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from runner.model.checksum import Checksum, hasher
 from runner.model.errors import Spoilt
 from runner.model.nodes import State
-from runner.state.database import Database
+from runner.state.database import open_cache, renew_cache
 
 RACY_NS = 2_000_000_000
 """A file changed this shortly before it was hashed may change again without its times showing it.
@@ -32,24 +32,11 @@ class Hashes:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        try:
-            self._database = self._open()
-        except Spoilt:
-            self._database = self._anew()
+        self._database = open_cache(path, "hashes", 1)
         self._fresh: dict[tuple[str, str], Checksum] = {}
         self._asked: list[tuple[str, str, str, bytes, str]] = []
         self._asking = 0
         self._asks = False
-
-    def _open(self) -> Database:
-        return Database(self._path, "hashes", 1, synchronous="NORMAL")
-
-    def _anew(self) -> Database:
-        for end in ("", "-wal", "-shm"):
-            file = self._path.with_name(self._path.name + end)
-            with contextlib.suppress(FileNotFoundError):
-                file.replace(file.with_name(f"{self._path.name}.damaged{end}"))
-        return self._open()
 
     def known(self, place: str, generations: Sequence[str], algorithm: str) -> dict[str, Checksum]:
         """The checksums known for these generations, by generation."""
@@ -61,7 +48,7 @@ class Hashes:
 
     def _renew(self) -> None:
         self._database.close()
-        self._database = self._anew()
+        self._database = renew_cache(self._path, "hashes", 1)
 
     def _known(self, place: str, generations: Sequence[str], algorithm: str) -> dict[str, Checksum]:
         found: dict[str, Checksum] = {}

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from itertools import groupby
 
 from runner.model.errors import NotFound, PlanStale, Refused
 from runner.model.operation import Operation, Outcome, State
-from runner.model.path import name, parent, show
+from runner.model.path import fold, name, parent, show
 from runner.model.task import All, Context, Task
 from runner.remote.close import closing
 from runner.state.trashing import Doomed
@@ -26,6 +27,8 @@ class Barrier(Task):
     and lists the folders again in which files are to be trashed: each must still be the generation that was
     planned for. One that is gone is fine. One that changed stays; and of a saved plan, which was shown to
     somebody as it is, nothing is trashed then. Folders need no such look: they go only when they are empty.
+    Where the source is known by an index alone, its folders are listed as well: what is not in an index may yet be
+    there, and its copy stays.
     """
 
     name = "barrier"
@@ -122,4 +125,23 @@ async def _look_into(ctx: Context, folder: str, files: list[Doomed]) -> list[Doo
                         changed.append(one)
     except NotFound:
         return []
+    if ctx.source.index is not None:
+        there = await _at_source(ctx, folder)
+        kept = [one for this, one in wanted.items() if _key(ctx, this) in there and one not in changed]
+        if kept:
+            ctx.source.index.doubt()
+        changed += kept
     return changed
+
+
+async def _at_source(ctx: Context, folder: str) -> set[str]:
+    names = set[str]()
+    with suppress(NotFound):
+        async with closing(ctx.source.list(folder)) as pages:
+            async for page in pages:
+                names.update(_key(ctx, node.name) for node in page)
+    return names
+
+
+def _key(ctx: Context, one: str) -> str:
+    return fold(one) if ctx.destination.can.folds else one

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Literal, NamedTuple, TypeVar
 
-from runner.model.backend import Backend, Copied, Copy, Copying, Identity, Quota, Trashed
+from runner.model.backend import Backend, ChangePage, Copied, Copy, Copying, Identity, Quota, Trashed
 from runner.model.checksum import Checksum
 from runner.model.content import Content
 from runner.model.errors import AcdrunError, Unavailable, Unclear
@@ -11,8 +11,9 @@ from runner.model.node import Node
 
 T = TypeVar("T")
 Verb = Literal[
-    "list", "stat", "read", "put", "mkdir", "move", "trash", "trashed", "kept", "restore", "quota", "identity"
-]
+    "list", "stat", "read", "put", "mkdir", "move", "trash", "trashed", "kept", "restore", "quota", "identity",
+    "changes",
+]  # fmt: skip
 How = Literal["before", "after", "wrong digest", "half", "meddle"]
 Meddle = Callable[[Backend, str], Awaitable[None]]
 
@@ -141,6 +142,15 @@ class Faulty:
     async def identity(self, folder: str) -> Identity:
         """Before or after."""
         return (await self._call("identity", folder, lambda: self.inner.identity(folder)))[1]
+
+    async def changes(self, cursor: str | None) -> AsyncIterator[ChangePage]:
+        """In the middle means after the first page; counted under the cursor."""
+        async for page in self._stream("changes", cursor or "", self.inner.changes(cursor)):
+            yield page
+
+    def learn(self, path: str, node: Node) -> None:
+        """Pass it on."""
+        self.inner.learn(path, node)
 
     def _next(self, verb: Verb, path: str) -> Fault | None:
         self.calls.append((verb, path))

@@ -6,7 +6,7 @@ from sqlite3 import Connection
 from typing import Any
 from unittest import mock
 
-from runner.model.backend import Backend, Copied, Copy, Copying, Trashed
+from runner.model.backend import Backend, ChangePage, Copied, Copy, Copying, Trashed
 from runner.model.content import Content
 from runner.model.node import Node
 from runner.state.database import Database
@@ -146,3 +146,13 @@ class Mortal:
         """Look."""
         self._guillotine.check()
         return await self.inner.identity(folder)
+
+    async def changes(self, cursor: str | None) -> AsyncIterator[ChangePage]:
+        """Each page."""
+        async for page in self.inner.changes(cursor):
+            self._guillotine.check()
+            yield page
+
+    def learn(self, path: str, node: Node) -> None:
+        """Pass it on."""
+        self.inner.learn(path, node)

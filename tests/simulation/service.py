@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from runner.backends.memory import Memory
-from runner.model.backend import Backend, Copied, Copy, Copying, Identity, Quota, Trashed
+from runner.model.backend import Backend, ChangePage, Copied, Copy, Copying, Identity, Quota, Trashed
 from runner.model.checksum import Checksum
 from runner.model.content import Content
 from runner.model.errors import (
@@ -205,6 +205,13 @@ class Service:
     async def identity(self, folder: str) -> Identity:
         """Which folder it is."""
         return await self._call("identity", folder, lambda: self.inner.identity(folder))
+
+    def changes(self, cursor: str | None) -> AsyncIterator[ChangePage]:
+        """Nobody follows it here."""
+        return self.inner.changes(cursor)
+
+    def learn(self, path: str, node: Node) -> None:
+        """Nothing has to be looked for."""
 
     async def _begin(self, verb: str, path: str, *, first: bool = False) -> str:
         """The request is on its way; return what will go wrong with it, "" for nothing."""

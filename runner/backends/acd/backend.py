@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from runner.backends.acd import content as contents
-from runner.backends.acd import moves
+from runner.backends.acd import feed, moves
 from runner.backends.acd.answers import Conflict
 from runner.backends.acd.config import AcdConfig
 from runner.backends.acd.connect import Connection, connect
@@ -21,6 +21,7 @@ from runner.model import path as paths
 from runner.model.backend import (
     Backend,
     Capabilities,
+    ChangePage,
     Copied,
     Copy,
     Copying,
@@ -66,6 +67,7 @@ class Acd:
         strong=False,
         concurrency=16,
         throttles=True,
+        changes=True,
         max_size=50 * 10**9,
         max_name=MAX_NAME,
     )
@@ -250,6 +252,17 @@ class Acd:
         """See `Backend.identity`: the ids of the account's own root and of the folder; often known already."""
         folder_id = await self._tree.folder(self._full(folder))
         return Identity(f"{await self._tree.folder('')}/{folder_id}")
+
+    async def changes(self, cursor: str | None) -> AsyncGenerator[ChangePage, None]:
+        """See `Backend.changes`. The account's root is asked for first: a checkpoint is one account's."""
+        async with closing(feed.changes(self._wire, await self._tree.folder(""), cursor)) as pages:
+            async for page in pages:
+                yield page
+
+    def learn(self, path: str, node: Node) -> None:
+        """See `Backend.learn`."""
+        if "/" not in node.name:
+            self._tree.stands(self._full(path), node.id)
 
     async def _put(self, folder: str, name: str, content: Content, expect: str | None) -> AcdNode:
         if expect is None:

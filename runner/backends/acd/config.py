@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from runner.model.config import RemoteConfig
+from runner.model.config import IndexedConfig
 from runner.model.secret import Reference
 
 
@@ -36,7 +36,7 @@ class AcdAuth(BaseModel):
     )
 
 
-class AcdConfig(RemoteConfig):
+class AcdConfig(IndexedConfig):
     """Amazon Cloud Drive, or a server that speaks its protocol."""
 
     type: Literal["amazon cloud drive", "acd"] = Field(description="Amazon Cloud Drive.")

@@ -80,8 +80,12 @@ class Tree:
     def learn(self, path: str, node: AcdNode) -> None:
         """Remember a folder from a listing, or a node from an answer to our own write."""
         if node.kind == "FOLDER":
-            _trim(self._folders, _MOST_FOLDERS)
-            self._folders[path] = node.id
+            self.stands(path, node.id)
+
+    def stands(self, path: str, folder: str) -> None:
+        """Remember which folder stands at a path."""
+        _trim(self._folders, _MOST_FOLDERS)
+        self._folders[path] = folder
 
     def wrote(self, path: str, node: AcdNode) -> None:
         """Remember what we made ourselves: the index will not show it for a while."""

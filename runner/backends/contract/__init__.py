@@ -5,7 +5,18 @@ name claims. They need nothing but the remote, so a user can run them on a live 
 nodes behind.
 """
 
-from runner.backends.contract import changing, copying, identity, listing, names, storing, trashing
+from runner.backends.contract import changing, copying, following, identity, listing, names, storing, trashing
 from runner.backends.contract.rule import RULES, Rule
 
-__all__ = ["RULES", "Rule", "changing", "copying", "identity", "listing", "names", "storing", "trashing"]
+__all__ = [
+    "RULES",
+    "Rule",
+    "changing",
+    "copying",
+    "following",
+    "identity",
+    "listing",
+    "names",
+    "storing",
+    "trashing",
+]

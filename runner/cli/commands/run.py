@@ -12,7 +12,7 @@ from pathlib import Path
 
 from runner.cli.carry import carry_out, options_of
 from runner.cli.journals import is_journal
-from runner.cli.options import Parser, add_accepted, add_budgets, add_plan
+from runner.cli.options import Parser, add_accepted, add_budgets, add_fresh, add_plan
 from runner.cli.output import Output
 from runner.cli.planning import only_with_plan, planned, warn
 from runner.cli.verbs import VERBS
@@ -36,7 +36,7 @@ def run(argv: Sequence[str], output: Output) -> Exit:
     manifests = [load(Path(file)) for file in args.files]
     from runner import app
 
-    options = replace(options_of(args), accepted=frozenset(args.accept))
+    options = replace(options_of(args), accepted=frozenset(args.accept), fresh=args.fresh)
     code = Exit.CONVERGED
     for manifest in manifests:
         if len(manifests) > 1 and not args.json and not args.quiet:
@@ -67,6 +67,7 @@ def _parser() -> Parser:
         help="carry out, though a guard refuses it, the one plan of this fingerprint, as the refusal shows it",
     )
     add_plan(parser)
+    add_fresh(parser)
     add_budgets(parser)
     add_accepted(parser)
     return parser

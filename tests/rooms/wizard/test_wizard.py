@@ -78,6 +78,7 @@ def test_an_answer_the_model_does_not_take_is_asked_again_with_its_message(confi
     terminal.answer(
         ("auth.token_url", ""), ("auth.pkce", "yes"), ("auth.pkce", "true"), ("root", ""), ("y/n", "y")
     )
+    terminal.answer(("index.max_age", "3"), ("index.max_age", "3d"))
     terminal.answer(
         ("limits.requests_per_s", "-1"), ("limits.requests_per_s", "8"), ("limits.concurrency", "lots")
     )
