@@ -1,6 +1,6 @@
 """The body of an answer, piece by piece, sure to be whole once it has ended."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from runner.model.errors import AcdrunError, BadAnswer, Truncated
 from runner.remote.exchange import Exchange
@@ -28,6 +28,7 @@ class Body:
         self._request, self._answer = exchange.request, exchange.answered
         self._throttle, self._clock, self._signed = throttle, clock, signed
         self._waited, self._brought = 0.0, 0
+        self._portions: Iterator[bytes] = iter(())
         answer = self._answer
         if answer.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
             raise signed(BadAnswer(f"{self._where}: an encoded answer, which was not asked for"))
@@ -36,6 +37,11 @@ class Body:
 
     async def piece(self) -> bytes:
         """The next bytes; b"" at the declared end. Raises Truncated."""
+        piece = next(self._portions, b"") or await self._next()
+        await self._throttle.moved(len(piece))
+        return piece
+
+    async def _next(self) -> bytes:
         began = self._clock()
         try:
             piece = await self._answer.piece()
@@ -49,8 +55,8 @@ class Body:
             if self._brought < _LEAST_BYTES:
                 raise self._signed(Truncated(f"{self._where}: the answer only trickles"))
             self._waited, self._brought = 0.0, 0
-        await self._throttle.moved(len(piece))
-        return piece
+        self._portions = self._throttle.portions(piece)
+        return next(self._portions)
 
     @property
     def _where(self) -> str:

@@ -1,6 +1,7 @@
 """One try of one request: what is sent, how far it came, what it holds."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from functools import partial
 
 from runner import __version__
 from runner.model.errors import BadAnswer, Changed
@@ -50,6 +51,9 @@ class Exchange:
         if isinstance(request.body, Stream):
             size = request.body.size
             body = self._outgoing = self._send(request.body)
+        elif self._throttle.slices(request.body):
+            size = len(request.body)
+            body = self._outgoing = self._send(Stream(size, partial(_once, request.body)))
         else:
             size, body = len(request.body), request.body
             self.complete = True
@@ -77,15 +81,20 @@ class Exchange:
         try:
             async with closing(stream.open()) as chunks:
                 async for chunk in chunks:
-                    handed += len(chunk)
-                    if handed > stream.size:
-                        raise Changed(f"more than the {stream.size} bytes that were to be sent")
-                    await self._throttle.moved(len(chunk))
-                    if handed >= stream.size:
-                        self.complete = True
-                    yield chunk
+                    for piece in self._throttle.portions(chunk):
+                        handed += len(piece)
+                        if handed > stream.size:
+                            raise Changed(f"more than the {stream.size} bytes that were to be sent")
+                        await self._throttle.moved(len(piece))
+                        if handed >= stream.size:
+                            self.complete = True
+                        yield piece
             if handed < stream.size:
                 raise Changed(f"{handed} of the {stream.size} bytes that were to be sent")
         except Exception as error:
             self.fault = error
             raise
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data

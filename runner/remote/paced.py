@@ -1,6 +1,6 @@
 """The `limits` of a remote whose backend has no wire to keep them at."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 
 from runner.model.checksum import Checksum
 from runner.model.config import Limits
@@ -23,12 +23,12 @@ def pace(limits: Limits) -> Throttle | None:
 
 
 class Paced(Content):
-    """Content whose pieces come no faster than `moved` lets them; all else is the inner one's."""
+    """Content whose pieces come no faster than the throttle lets them; all else is the inner one's."""
 
-    def __init__(self, inner: Content, moved: Callable[[int], Awaitable[None]]) -> None:
+    def __init__(self, inner: Content, throttle: Throttle) -> None:
         super().__init__(inner.size, inner.chunks, mtime_ns=inner.mtime_ns, algorithm=inner.algorithm)
         self._inner = inner
-        self._moved = moved
+        self._throttle = throttle
 
     @property
     def checksum(self) -> Checksum:
@@ -39,11 +39,13 @@ class Paced(Content):
         """See `Content.chunks`."""
         async with closing(self._inner.chunks()) as chunks:
             async for chunk in chunks:
-                await self._moved(len(chunk))
-                yield chunk
+                for piece in self._throttle.portions(chunk):
+                    await self._throttle.moved(len(piece))
+                    yield piece
 
     async def whole(self) -> bytes:
         """See `Content.whole`."""
         data = await self._inner.whole()
-        await self._moved(len(data))
+        for piece in self._throttle.portions(data):
+            await self._throttle.moved(len(piece))
         return data

@@ -139,9 +139,12 @@ class Remote:
         with _Placing(self.name, full, index=self.index):
             async with closing(self.backend.read(full, expect=expect)) as chunks:
                 async for chunk in chunks:
-                    if self.throttle is not None:
-                        await self.throttle.moved(len(chunk))
-                    yield chunk
+                    if self.throttle is None:
+                        yield chunk
+                        continue
+                    for piece in self.throttle.portions(chunk):
+                        await self.throttle.moved(len(piece))
+                        yield piece
 
     async def put(self, path: str, content: Content, *, expect: str | None = None) -> Node:
         """Store the content, where nothing is (expect None) or in place of the generation `expect`.
@@ -151,7 +154,7 @@ class Remote:
         full = self._full(path)
         await self._request(writes=True)
         if self.throttle is not None:
-            content = Paced(content, self.throttle.moved)
+            content = Paced(content, self.throttle)
         with _Placing(self.name, full, storing=True, index=self.index):
             return await self.backend.put(full, content, expect=expect)
 

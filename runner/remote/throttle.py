@@ -5,7 +5,7 @@ import random
 import resource
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
 
 from runner.model.errors import Throttled
@@ -19,6 +19,9 @@ own: its upload holds one, and uploads that waited for places which other upload
 LEAST_PAUSE_S = 0.5
 MOST_PAUSE_S = 60.0
 MOST_CONNECTIONS = 512
+
+GRAIN_S = 0.05
+"""What passes at once takes no longer than this at the bandwidth, so that the limit holds from second to second."""
 
 
 class Throttle:
@@ -46,6 +49,7 @@ class Throttle:
         self.concurrency = max(1, concurrency)
         self._requests = _Pace(requests_per_s) if requests_per_s else None
         self._bytes = _Pace(bandwidth) if bandwidth else None
+        self._grain = max(1, int(bandwidth * GRAIN_S)) if bandwidth else None
         self._clock = clock
         self._sleep = sleep
         self._chance = chance
@@ -128,6 +132,18 @@ class Throttle:
         if after_s is not None:
             self._not_before = max(self._not_before, now + min(after_s, LONGEST_WISH_S))
         return max(0.0, self._not_before - now)
+
+    def portions(self, data: bytes) -> Iterator[bytes]:
+        """The data in pieces that are small enough for the bandwidth, each to be told to `moved` before it passes."""
+        if self._grain is None or not self.slices(data):
+            yield data
+            return
+        for start in range(0, len(data), self._grain):
+            yield data[start : start + self._grain]
+
+    def slices(self, data: bytes) -> bool:
+        """Is it too much to pass at once?"""
+        return self._grain is not None and len(data) > self._grain
 
     async def moved(self, count: int) -> None:
         """Wait until `count` more bytes may pass."""

@@ -192,7 +192,7 @@ class Wire:
     async def _send(self, exchange: Exchange) -> None:
         request = exchange.request
         failure: LinkFailure | None = None
-        if request.body and isinstance(request.body, bytes):
+        if request.body and isinstance(request.body, bytes) and not self.throttle.slices(request.body):
             await self.throttle.moved(len(request.body))
         fed = feeding.set(True)
         try:
