@@ -9,8 +9,8 @@ from pathlib import Path
 from tests.stories.conftest import Machine
 
 FILES = 2000
-UNDER_WAY = 16
-"""Uploads at once that suit the drive: the most that a kill may cost."""
+UNDER_WAY = 512
+"""Uploads at once, to which a drive may take: the most that a kill may cost."""
 
 
 def stored(machine: Machine) -> int:

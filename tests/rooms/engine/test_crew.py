@@ -1,0 +1,81 @@
+"""How many operations are under way at once: as many as the destination says, while it says so."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from runner.model.backend import Backend
+from runner.model.content import Content
+from runner.model.node import Node
+from tests.lab.faulty import Faulty
+from tests.lab.worlds import World
+
+MANY = {f"f{number:03}": "x" * 10 for number in range(120)}
+Watched = Callable[[World, Callable[[int], int]], list[int]]
+
+
+@pytest.fixture
+def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
+    """Make the destination say how many it takes, from how many files it has begun to store.
+
+    Returns how many were under way whenever one began.
+    """
+
+    def watch(world: World, says: Callable[[int], int]) -> list[int]:
+        under_way: list[int] = []
+
+        def wrap(remote: str, inner: Backend) -> Backend:
+            whole, busy = inner.put, 0
+
+            async def put(path: str, content: Content, *, expect: str | None) -> Node:
+                nonlocal busy
+                busy += 1
+                under_way.append(busy)
+                try:
+                    await asyncio.sleep(0.002)
+                    return await whole(path, content, expect=expect)
+                finally:
+                    busy -= 1
+
+            vars(inner)["put"] = put
+            return inner
+
+        world.wrap = wrap
+        monkeypatch.setattr(Faulty, "at_once", property(lambda _: says(len(under_way))), raising=False)
+        return under_way
+
+    return watch
+
+
+def test_workers_are_hired_while_the_destination_takes_to_more(world: World, watched: Watched) -> None:
+    world.write("src", MANY)
+    under_way = watched(world, lambda begun: 2 if begun < 40 else 9)
+
+    assert world.run().code == 0
+    assert max(under_way[:39]) == 2
+    assert max(under_way) == 9
+    assert world.files("dst").keys() == MANY.keys()
+
+
+def test_a_fault_of_the_program_ends_the_run_whoever_meets_it(world: World, watched: Watched) -> None:
+    world.write("src", MANY)
+
+    def says(begun: int) -> int:
+        if begun == 60:
+            raise RuntimeError("a fault of ours")
+        return 2 if begun < 30 else 6
+
+    under_way = watched(world, says)
+
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        world.run()
+    assert len(under_way) < 80
+
+
+def test_a_limit_of_the_user_is_kept_whatever_the_destination_says(world: World, watched: Watched) -> None:
+    world.write("src", MANY)
+    under_way = watched(world, lambda begun: 50)
+
+    assert world.run(transfers=3).code == 0
+    assert max(under_way) == 3
