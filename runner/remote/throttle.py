@@ -178,7 +178,8 @@ class Throttle:
 
 def most_connections() -> int:
     """To how many requests at once `concurrency: auto` may grow: files that may be open are left for all else."""
-    return max(1, min(MOST_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2))
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return MOST_CONNECTIONS if files == resource.RLIM_INFINITY else max(1, min(MOST_CONNECTIONS, files // 2))
 
 
 class _Pace:

@@ -1,10 +1,11 @@
 """How many requests at once: found by trying, in virtual time."""
 
 import asyncio
+import resource
 
 import pytest
 
-from runner.remote.throttle import Throttle
+from runner.remote.throttle import Throttle, most_connections
 from tests.simulation.loop import run, simulated
 
 
@@ -152,3 +153,14 @@ def test_a_service_that_has_room_again_is_used_again() -> None:
 
     assert service.rate(began + 2, began + 8) > 160
     assert service.rate(began + 13, began + 16) > 0.8 * 3000
+
+
+@pytest.mark.parametrize(
+    ("files", "most"), [(1024, 512), (256, 128), (1, 1), (1 << 20, 512), (resource.RLIM_INFINITY, 512)]
+)
+def test_connections_leave_half_of_the_files_that_may_be_open(
+    files: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda what: (files, files))
+
+    assert most_connections() == most
