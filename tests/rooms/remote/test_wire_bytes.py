@@ -243,6 +243,25 @@ def test_connections_are_used_again() -> None:
 
 
 @pytest.mark.torture
+def test_N3_an_upload_that_a_dying_connection_swallowed_is_unclear_and_not_sent_again() -> None:
+    """The connection was kept from an earlier request: libraries send again by themselves there."""
+    bodies: list[bytes] = []
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + b"Content-Length: 2\r\n\r\nok")
+        await reader.readuntil(b"\r\n\r\n")
+        bodies.append(await reader.readexactly(1000))
+
+    async def work(wire: Wire, stage: Stage) -> None:
+        await ask(wire, stage)
+        await upload(1000)(wire, stage)
+
+    with pytest.raises(Unclear):
+        run(work, script, reads(1000, CREATED), policy=THRICE)
+    assert len(bodies) == 1
+
+
+@pytest.mark.torture
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate with openssl")
 def test_N21_a_server_whose_certificate_nobody_signed_is_refused_at_once(tmp_path: Path) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
