@@ -8,6 +8,8 @@ Broken requests are answered in the protocol's own shape, and never waited for.
 """
 
 import asyncio
+import sys
+import traceback
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -116,7 +118,7 @@ class Connection(RequestHandler):
             and message.version == HttpVersion11
             and not message.should_close
             and not message.upgrade
-            and not self._buffer_paused
+            and not getattr(self, "_buffer_paused", False)  # since aiohttp 3.14: many requests are queued
             and message.method != "HEAD"
             and "Expect" not in headers
             and len(length := headers.get("Content-Length", "")) < 10
@@ -154,6 +156,9 @@ class Connection(RequestHandler):
                     await self._drain_helper()
         except (Cut, ConnectionError):
             self.force_close()
+        except Exception:
+            traceback.print_exc(file=sys.stderr)
+            self.force_close()
         finally:
             self._work = None
             self._request_in_progress = False
@@ -167,8 +172,9 @@ class Connection(RequestHandler):
 
     def _parser_is_free(self) -> None:
         # Since aiohttp 3.14 the parser counts the messages that nobody has taken.
-        if (consumed := getattr(self._parser, "message_consumed", None)) is not None:
-            consumed()
+        parser: Any = getattr(self, "_parser", None)
+        if hasattr(parser, "message_consumed"):
+            parser.message_consumed()
 
     def _give_up_bodies(self) -> None:
         readers = [reader for _, reader in self._messages]
