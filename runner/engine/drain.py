@@ -14,6 +14,8 @@ from runner.model.task import Context, Task
 from runner.remote import retry
 from runner.state.queue import BATCH_OPS, Queue
 
+_End = tuple[Operation, Outcome]
+
 FLUSH_S = 0.5
 """Longest time that the end of an operation stays unwritten while others go on."""
 
@@ -58,8 +60,8 @@ class Drain:
         self._stage, self._task, self._ctx, self._queue = stage, task, ctx, queue
         self._retries, self._stop, self._pulse, self._tell, self._fed = retries, stop, pulse, tell, fed
         self._ready: deque[Operation] = deque()
-        self._ended: list[tuple[Operation, Outcome]] = []
-        self._again: list[tuple[Operation, Outcome]] = []
+        self._ended: list[_End] = []
+        self._again: list[_End] = []
         self._running = 0
         self._crew: set[asyncio.Task[None]] = set()
         self._over = asyncio.Event()
@@ -203,12 +205,10 @@ class Drain:
         self._flushed = asyncio.get_running_loop().time()
         if not ended and not again:
             return
-        await asyncio.to_thread(
-            self._queue.finish,
-            self._stage.id,
-            [(op.id, o) for op, o in ended],
-            [(op.id, o) for op, o in again],
-        )
-        self._ctx.hashes.flush()
+        await asyncio.to_thread(self._write_down, ended, again)
         self._tell(Finished(self._stage.pair, self._task.name, len(ended), sum(op.size for op, _ in ended)))
         self._pulse.beat()
+
+    def _write_down(self, ended: Sequence[_End], again: Sequence[_End]) -> None:
+        self._queue.finish(self._stage.id, [(op.id, o) for op, o in ended], [(op.id, o) for op, o in again])
+        self._ctx.hashes.flush()

@@ -82,10 +82,11 @@ class Queue:
             taken: list[Operation] = []
             size = 0
             for row in connection.execute(_TAKE, (stage, most_tries, limit)):
-                taken.append(Operation(*row))
-                size += taken[-1].size
-                if size >= BATCH_BYTES:
-                    break
+                op = Operation(*row)
+                size += op.size
+                if taken and size > BATCH_BYTES:
+                    break  # a large file is a batch of its own: no small one waits for it to be done
+                taken.append(op)
             connection.executemany("UPDATE op SET state = 'taken' WHERE id = ?", ((op.id,) for op in taken))
         return taken
 

@@ -11,6 +11,9 @@ from runner.model.content import CHUNK
 RANGE = 8 * CHUNK
 """Bytes that are copied while the range before them is digested."""
 
+PIECE = 1 << 18
+"""Bytes that are digested and compared in one go: what a core keeps at hand."""
+
 _NOT_SO = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSOCK, errno.EPERM)
 """These two files cannot be copied in this way: other file systems, an older kernel, another system."""
 
@@ -75,8 +78,8 @@ class Carrier:
         return at
 
     def _prove(self, start: int, end: int) -> bool:
-        for at in range(start, end, CHUNK):
-            length = min(CHUNK, end - at)
+        for at in range(start, end, PIECE):
+            length = min(PIECE, end - at)
             piece = os.pread(self._source, length, at)
             self._digest.update(piece)
             if len(piece) < length or (self._proven and os.pread(self._target, length, at) != piece):
