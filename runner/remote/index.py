@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,7 +33,7 @@ class Snapshot(Protocol):
     def compared(self, path: str) -> int | None:
         """When a listing below this path last agreed, in s since 1970."""
 
-    def children(self, folder: str) -> list[Node]:
+    def children(self, folder: str) -> Sequence[Node]:
         """What stands in the folder of this id, in any order."""
 
 
@@ -165,7 +165,8 @@ class Index:
                 place, node = stack.pop()
                 folder = await _folder(snapshot, view.admits, place, node.id)
                 below = [
-                    (paths.join(place, node.name), node) for node in folder.nodes if node.kind == "folder"
+                    (paths.join(place, name), folder.nodes.node(name))
+                    for name in folder.nodes.names("folder")
                 ]
                 for inside, node in below:
                     view.learn(paths.join(view.prefix, inside), node)
@@ -251,7 +252,7 @@ async def _folder(snapshot: Snapshot, admits: Admits, path: str, id_: str) -> Fo
     """The folder as a walk yields it."""
     children = snapshot.children(id_)
 
-    async def pages(_: str) -> AsyncGenerator[list[Node], None]:
+    async def pages(_: str) -> AsyncGenerator[Sequence[Node], None]:
         yield children
 
     return await look(pages, admits, path)

@@ -1,6 +1,6 @@
 """The index of a remote: what its change feed has told, so that listing it costs no requests."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection
@@ -9,6 +9,7 @@ from typing import Any, get_args
 from runner.model.backend import ChangePage
 from runner.model.checksum import Checksum
 from runner.model.node import Kind, Node
+from runner.model.nodes import Nodes, Stamp
 from runner.state.database import Database, open_cache, renew_cache
 
 _KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -34,22 +35,40 @@ class Snapshot:
         rows = self._database.rows("SELECT at_s FROM compared WHERE path = ?", _bytes(path))
         return int(str(rows[0][0])) if rows else None
 
-    def children(self, folder: str) -> list[Node]:
+    def children(self, folder: str) -> Sequence[Node]:
         """What stands in the folder of this id, in any order."""
         rows: list[Any] = self._database.rows(_CHILDREN, folder)
-        return [
-            Node(
-                name if type(name) is str else _text(name),
-                _KINDS[kind],
-                size,
-                mtime_ns,
-                None if algorithm is None else Checksum(algorithm, digest),
-                id_,
-                generation,
-                changed_ns,
-            )
-            for name, kind, size, mtime_ns, algorithm, digest, id_, generation, changed_ns in rows
-        ]
+        stamps: dict[str, Stamp] = {
+            name: (_KINDS[kind], size, mtime_ns, None if algorithm is None else Checksum(algorithm, digest))
+            for name, kind, size, mtime_ns, algorithm, digest, *_ in rows
+        }
+        if len(stamps) == len(rows) and all(type(row[0]) is str for row in rows):
+            return Nodes(stamps, _Rows(rows))
+        return [_node(row) for row in rows]
+
+
+class _Rows:
+    """What stands behind the columns of one folder."""
+
+    def __init__(self, rows: list[Any]) -> None:
+        self._rows = rows
+        self._named: dict[str, Any] = {}
+
+    def node(self, name: str) -> Node:
+        """The node of that name."""
+        if not self._named:
+            self._named = {row[0]: row for row in self._rows}
+        return _node(self._named[name])
+
+    def state(self, files: Collection[str]) -> None:
+        """None: each has a generation of its own at hand."""
+
+
+def _node(row: Any) -> Node:
+    name, kind, size, mtime_ns, algorithm, digest, id_, generation, changed_ns = row
+    checksum = None if algorithm is None else Checksum(algorithm, digest)
+    text = name if isinstance(name, str) else name.decode("utf-8", "surrogatepass")
+    return Node(text, _KINDS[kind], size, mtime_ns, checksum, id_, generation, changed_ns)
 
 
 class Entries:
@@ -156,7 +175,3 @@ def _stored(name: str) -> str | bytes:
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogatepass")
