@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import replace
-from types import TracebackType
 
 from runner.model import path as paths
 from runner.model.backend import (
@@ -22,13 +21,14 @@ from runner.model.backend import (
 )
 from runner.model.checksum import Checksum, hasher
 from runner.model.content import Content
-from runner.model.errors import AcdrunError, Blocked, Changed, Exists, NotFound, Stale, Unreadable
+from runner.model.errors import AcdrunError, Blocked, NotFound, Unreadable
 from runner.model.hidden import LEASES
 from runner.model.node import Folder, Node
 from runner.model.nodes import Nodes
 from runner.remote.close import closing
 from runner.remote.index import Index, View
 from runner.remote.paced import Paced
+from runner.remote.placing import Placing
 from runner.remote.throttle import Throttle
 from runner.remote.walk import Admits, everything, walk
 
@@ -104,7 +104,7 @@ class Remote:
         """Yield the children in pages, as the backend has them. Raises NotFound, Denied."""
         full = self._full(folder)
         await self._request()
-        with _Placing(self.name, full):
+        with Placing(self.name, full):
             async with closing(self.backend.list(full)) as pages:
                 async for page in pages:
                     yield _without_leases(page)
@@ -119,7 +119,7 @@ class Remote:
         answers: list[Sequence[Node] | AcdrunError] = []
         for place, answer in zip(full, await self.backend.list_some(full), strict=False):
             if isinstance(answer, AcdrunError):
-                _Placing(self.name, place).place(answer)
+                Placing(self.name, place).place(answer)
                 answers.append(answer)
             else:
                 answers.append(_without_leases(answer))
@@ -129,14 +129,14 @@ class Remote:
         """The node as it is now. Raises NotFound."""
         full = self._full(path)
         await self._request()
-        with _Placing(self.name, full):
+        with Placing(self.name, full):
             return await self.backend.stat(full)
 
     async def read(self, path: str, *, expect: str | None = None) -> AsyncGenerator[bytes, None]:
         """Yield the content. Raises NotFound, Truncated, Changed."""
         full = self._full(path)
         await self._request()
-        with _Placing(self.name, full, index=self.index):
+        with Placing(self.name, full, index=self.index):
             async with closing(self.backend.read(full, expect=expect)) as chunks:
                 async for chunk in chunks:
                     if self.throttle is None:
@@ -155,7 +155,7 @@ class Remote:
         await self._request(writes=True)
         if self.throttle is not None:
             content = Paced(content, self.throttle)
-        with _Placing(self.name, full, storing=True, index=self.index):
+        with Placing(self.name, full, storing=True, index=self.index):
             return await self.backend.put(full, content, expect=expect)
 
     def takes_from(self, source: "Remote") -> bool:
@@ -170,7 +170,7 @@ class Remote:
         ours, theirs = _Below(self), _Below(source)
         full = [copy._replace(origin=theirs.full(copy.origin), path=ours.full(copy.path)) for copy in batch]
         await self._request(writes=True)
-        with _Placing(self.name, self.prefix):
+        with Placing(self.name, self.prefix):
             return await self.backend.copy_from(source.backend, full, how)
 
     async def withdraw(self, path: str, stored: Node) -> None:
@@ -186,13 +186,13 @@ class Remote:
         """Make the folder, whose parent must exist, unless it is there already."""
         full = self._full(path)
         await self._request(writes=True)
-        with _Placing(self.name, full, index=self.index):
+        with Placing(self.name, full, index=self.index):
             return await self.backend.mkdir(full)
 
     async def mkdirs(self, path: str = "") -> Node:
         """Make the folder and every folder above it that is missing, the root of the remote too."""
         full = self._full(path)
-        with _Placing(self.name, full):
+        with Placing(self.name, full):
             return await self._mkdirs(full)
 
     async def _mkdirs(self, full: str) -> Node:
@@ -211,7 +211,7 @@ class Remote:
         if not full or not goal:
             raise Blocked("the root of a remote cannot be moved", remote=self.name, path=full)
         await self._request(writes=True)
-        with _Placing(self.name, full, goal, index=self.index):
+        with Placing(self.name, full, goal, index=self.index):
             return await self.backend.move(full, goal, expect=expect)
 
     async def trash(self, path: str, *, expect: str | None = None) -> str:
@@ -220,13 +220,13 @@ class Remote:
         if not path:
             raise Blocked("the root of a remote cannot be trashed", remote=self.name, path=full)
         await self._request(writes=True)
-        with _Placing(self.name, full, index=self.index):
+        with Placing(self.name, full, index=self.index):
             return await self.backend.trash(full, expect=expect)
 
     async def trashed(self) -> AsyncGenerator[Sequence[Trashed], None]:
         """Yield in pages what was trashed or replaced below this view, with paths that count from here."""
         await self._request()
-        with _Placing(self.name, self.prefix):
+        with Placing(self.name, self.prefix):
             async with closing(self.backend.trashed(self.prefix)) as pages:
                 async for page in pages:
                     yield [entry._replace(path=self._below(entry.path)) for entry in page if not _ours(entry)]
@@ -234,7 +234,7 @@ class Remote:
     async def kept(self, ref: str) -> Trashed:
         """What `restore` would bring back. Raises NotFound when it is not in the trash."""
         await self._request()
-        with _Placing(self.name, ref):
+        with Placing(self.name, ref):
             entry = await self.backend.kept(ref)
         return entry._replace(path=self._below(entry.path))
 
@@ -247,21 +247,21 @@ class Remote:
         if to == "":
             raise Blocked("nothing can take the place of the root", remote=self.name, path=self.prefix)
         await self._request(writes=True)
-        with _Placing(self.name, ref, goal):
+        with Placing(self.name, ref, goal):
             path = await self.backend.restore(ref, goal)
         return self._below(path) or path
 
     async def quota(self) -> Quota:
         """How much room there is. Raises Unsupported."""
         await self._request()
-        with _Placing(self.name, self.prefix):
+        with Placing(self.name, self.prefix):
             return await self.backend.quota()
 
     async def identity(self, folder: str = "") -> Identity:
         """Which folder this is, by default the one that the view begins at. Raises NotFound."""
         full = self._full(folder)
         await self._request()
-        with _Placing(self.name, full):
+        with Placing(self.name, full):
             return await self.backend.identity(full)
 
     async def checksum(self, path: str, algorithm: str, *, expect: str | None = None) -> Checksum:
@@ -324,7 +324,7 @@ class Remote:
     async def changes(self, cursor: str | None) -> AsyncGenerator[ChangePage, None]:
         """Yield what changed anywhere in the place, in pages. Raises Unsupported."""
         await self._request()
-        with _Placing(self.name, self.prefix):
+        with Placing(self.name, self.prefix):
             async with closing(self.backend.changes(cursor)) as pages:
                 async for page in pages:
                     yield page._replace(changes=[_seen(change) for change in page.changes])
@@ -379,46 +379,3 @@ class _Below:
         if paths.fault(name):
             self._remote._full(path)
         return f"{self._full}/{name}" if self._full else name
-
-
-class _Placing:
-    """Names the place in an error that passes by and does not know it yet.
-
-    storing: a Changed is passed on as it is, for it comes from the source of what is stored here.
-    goal: where a move would go, and what an Exists then is about.
-    index: of which a write that met something else than what was listed raises doubts.
-    """
-
-    __slots__ = ("_full", "_goal", "_index", "_name", "_storing")
-
-    def __init__(
-        self,
-        name: str,
-        full: str,
-        goal: str | None = None,
-        *,
-        storing: bool = False,
-        index: Index | None = None,
-    ) -> None:
-        self._index = index
-        self._name = name
-        self._full = full
-        self._goal = goal
-        self._storing = storing
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, AcdrunError) and not (isinstance(error, Changed) and self._storing):
-            self.place(error)
-
-    def place(self, error: AcdrunError) -> None:
-        """Name it in this error."""
-        if self._index is not None and isinstance(error, Exists | Stale | NotFound):
-            self._index.doubt()
-        if not error.remote:
-            error.remote = self._name
-        if error.path is None:
-            error.path = self._goal if self._goal is not None and isinstance(error, Exists) else self._full
