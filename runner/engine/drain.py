@@ -144,25 +144,29 @@ class Drain:
                 await beat.wait()
                 continue
             try:
-                self._ready += await self._together(taken)
+                await self._together(taken)
             finally:
                 self._running -= 1
-            self._pulse.beat()
 
-    async def _together(self, taken: Sequence[Operation]) -> Sequence[Operation]:
-        """Work on a batch in one go; return what is left of it to be run one by one."""
-        if self._stop.counting:
-            return taken
+    async def _together(self, taken: Sequence[Operation]) -> None:
+        """Work on a batch in one go; what is left of it is ready to be run one by one."""
+        outcomes: Sequence[Outcome | None] | None = None
+        left = taken
         try:
-            outcomes = await self._task.together(taken, self._ctx)
+            if not self._stop.counting:
+                outcomes = await self._task.together(taken, self._ctx)
         except _HOPELESS as error:
             self._failed(taken[0], error)
-            return taken[1:]
+            left = taken[1:]
         except AcdrunError:
-            return taken  # of which one that is true is found out by running each
-        both = list(zip(taken, outcomes, strict=True))
-        self._ended += [(op, outcome) for op, outcome in both if outcome is not None]
-        return [op for op, outcome in both if outcome is None]
+            outcomes = [None] * len(taken)  # of which one it is true is found out by running each
+        if outcomes is not None:
+            both = list(zip(taken, outcomes, strict=True))
+            self._ended += [(op, outcome) for op, outcome in both if outcome is not None]
+            left = [op for op, outcome in both if outcome is None]
+        self._ready += left
+        if outcomes is not None or self.hopeless:
+            self._pulse.beat()  # whoever waited meanwhile may help
 
     async def _another_round(self) -> bool:
         """Whole operations are tried again once all others had their turn."""

@@ -116,9 +116,12 @@ class Task:
     modes: ClassVar[tuple[Mode, ...]] = get_args(Mode)
     busy: ClassVar[Literal["source", "destination"]] = "destination"
 
-    async def together(self, ops: Sequence[Operation], ctx: Context) -> Sequence[Outcome | None]:
-        """Do in one go what can be done so; None for what is to be run alone. An error is about all of them."""
-        return [None] * len(ops)
+    async def together(self, ops: Sequence[Operation], ctx: Context) -> Sequence[Outcome | None] | None:
+        """Do in one go what can be done so; None for what is to be run alone, in place of the list for all.
+
+        An error is about all of them.
+        """
+        return None
 
     async def run(self, op: Operation, ctx: Context) -> Outcome:
         """Do it. Raises AcdrunError; the engine decides about another try."""

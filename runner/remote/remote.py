@@ -168,7 +168,17 @@ class Remote:
     ) -> Sequence[Copied | None]:
         """Copy files from a place that this one `takes_from`; see `Backend.copy_from`."""
         ours, theirs = _Below(self), _Below(source)
-        full = [copy._replace(origin=theirs.full(copy.origin), path=ours.full(copy.path)) for copy in batch]
+        full = [
+            Copy(
+                theirs.full(one.origin),
+                one.generation,
+                one.size,
+                one.mtime_ns,
+                ours.full(one.path),
+                one.known,
+            )
+            for one in batch
+        ]
         await self._request(writes=True)
         with Placing(self.name, self.prefix):
             return await self.backend.copy_from(source.backend, full, how)
