@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runner import app
+from runner.app.proving import Asked, verify
 from runner.manifest.manifest import Manifest
 from runner.model.events import Note
 from runner.model.exits import Exit
@@ -126,7 +126,7 @@ def test_a_verification_believes_no_index(world: World) -> None:
     world.run(manifest)
     world.run(manifest)
 
-    ended = world._told(lambda options: app.verify(manifest, options, app.Asked()), {})
+    ended = world._told(lambda options: verify(manifest, options, Asked()), {})
 
     assert ended.code == Exit.CONVERGED
     assert listed(world, "dst") == 3
