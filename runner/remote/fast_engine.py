@@ -1,6 +1,8 @@
 """The fast engine: connections of asyncio's own, answers read by llhttp."""
 
 import asyncio
+import os
+import socket
 import ssl
 from typing import Any
 
@@ -82,7 +84,7 @@ class FastEngine:
             failure = LinkFailure("no connection in time", "connect")
         except OSError as error:  # a refused certificate is one, too
             untrusted = isinstance(error, ssl.SSLCertVerificationError)
-            failure = LinkFailure(redact(str(error))[:300], "connect", untrusted=untrusted)
+            failure = LinkFailure(redact(_reason(error))[:300], "connect", untrusted=untrusted)
         else:
             self._links.add(link)
             return link
@@ -98,6 +100,14 @@ class FastEngine:
             while idle and link.since - idle[0].since > _IDLE_CONNECTION_S:
                 idle.pop(0).close()
             idle.append(link)
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    if isinstance(error, ssl.SSLError | socket.gaierror) or not error.errno:
+        return error.strerror or str(error) or type(error).__name__
+    return os.strerror(error.errno).lower()  # its own text repeats the address
 
 
 def _head(sending: Sending, where: Origin) -> bytes:
