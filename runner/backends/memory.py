@@ -147,7 +147,7 @@ class Memory:
         if not self.can.copies or not isinstance(source, Memory):
             raise Unsupported("only what is in memory is copied without being sent")
         done: list[Copied | None] = []
-        for copy in batch:
+        for copy in batch if how.wanted is None or how.wanted() else ():
             content = Content(
                 copy.size,
                 partial(source.read, copy.origin, expect=copy.generation),
@@ -160,7 +160,7 @@ class Memory:
                 done.append(Copied(await self.put(copy.path, content, expect=None), content.checksum))
             except AcdrunError:
                 done.append(None)
-        return done
+        return done or [None] * len(batch)
 
     async def mkdir(self, path: str) -> Node:
         """Make the folder, or return the one that is there; the root is made with all above it."""

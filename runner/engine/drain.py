@@ -123,7 +123,7 @@ class Drain:
     async def _next(self) -> Operation | None:
         while True:
             beat = self._pulse.coming()
-            if self._stop.code is not None or self.hopeless is not None:
+            if not self._goes_on():
                 self._pulse.beat()  # whoever waits for more work has to hear of it too
                 return None
             if self._ready:
@@ -154,7 +154,7 @@ class Drain:
         left = taken
         try:
             if not self._stop.counting:
-                outcomes = await self._task.together(taken, self._ctx)
+                outcomes = await self._task.together(taken, self._ctx, self._goes_on)
         except _HOPELESS as error:
             self._failed(taken[0], error)
             left = taken[1:]
@@ -167,6 +167,9 @@ class Drain:
         self._ready += left
         if outcomes is not None or self.hopeless:
             self._pulse.beat()  # whoever waited meanwhile may help
+
+    def _goes_on(self) -> bool:
+        return self._stop.code is None and self.hopeless is None
 
     async def _another_round(self) -> bool:
         """Whole operations are tried again once all others had their turn."""

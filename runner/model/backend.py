@@ -123,13 +123,15 @@ class Copying(NamedTuple):
     """How files are to be copied.
 
     algorithm: of their checksums. proven: what is stored is compared with what was read before it is published.
-    durability: what is confirmed in one go. moved: told the number of bytes that went over, now and then.
+    durability: what is confirmed in one go. moved: told the number of bytes that went over, now and then. wanted:
+    asked when their turn comes, for they may have waited; False: none of them is copied.
     """
 
     algorithm: str = "md5"
     proven: bool = True
     durability: Durability = "batch"
     moved: Callable[[int], None] | None = None
+    wanted: Callable[[], bool] | None = None
 
 
 class Change(NamedTuple):

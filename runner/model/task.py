@@ -116,10 +116,12 @@ class Task:
     modes: ClassVar[tuple[Mode, ...]] = get_args(Mode)
     busy: ClassVar[Literal["source", "destination"]] = "destination"
 
-    async def together(self, ops: Sequence[Operation], ctx: Context) -> Sequence[Outcome | None] | None:
+    async def together(
+        self, ops: Sequence[Operation], ctx: Context, wanted: Callable[[], bool]
+    ) -> Sequence[Outcome | None] | None:
         """Do in one go what can be done so; None for what is to be run alone, in place of the list for all.
 
-        An error is about all of them.
+        wanted: whether the run still goes on; what has had to wait asks it. An error is about all of them.
         """
         return None
 

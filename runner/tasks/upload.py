@@ -26,14 +26,16 @@ class Upload(Task):
     effect = "write"
     after = (All("guard"), All("accept"), Each("hash"), Parent("mkdir"), Ended("move"))
 
-    async def together(self, ops: Sequence[Operation], ctx: Context) -> Sequence[Outcome | None] | None:
+    async def together(
+        self, ops: Sequence[Operation], ctx: Context, wanted: Callable[[], bool]
+    ) -> Sequence[Outcome | None] | None:
         """New files that the destination takes from the source by itself."""
         fresh = [at for at, op in enumerate(ops) if op.source and op.destination is None and not op.tries]
         if not fresh or not ctx.destination.takes_from(ctx.source):
             return None
         outcomes: list[Outcome | None] = [None] * len(ops)
         verify, began = ctx.pair.checksum.verify, time.time_ns()
-        how = Copying(ctx.algorithm, verify == "server", ctx.pair.durability, _told(ctx))
+        how = Copying(ctx.algorithm, verify == "server", ctx.pair.durability, _told(ctx), wanted)
         done = await ctx.destination.copy_from(ctx.source, [_copy(ops[at]) for at in fresh], how)
         proof = ctx.algorithm if how.proven else "size"
         for at, copied in zip(fresh, done, strict=True):

@@ -134,6 +134,8 @@ class Local:
         copier = Copier(source._root, self._disk, how, enter=self._sweep, moved=moved, halted=halt.is_set)
         small = sum(copy.size for copy in batch) < len(batch) * CHUNK
         async with self._turn if small else nullcontext():
+            if how.wanted is not None and not how.wanted():
+                return [None] * len(batch)
             done = await self._threads.run(copier.run, batch, halt=halt.set)
         tell(sum(one.node.size for one in done if one is not None and one.node.size <= CHUNK))
         return done

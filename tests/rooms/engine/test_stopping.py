@@ -10,12 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from runner import app
 from runner.engine.interrupt import Stop
+from runner.manifest.load import loads
 from runner.model.backend import Backend
 from runner.model.content import Content
 from runner.model.errors import NoSpace
 from runner.model.events import Event, Note, silent
+from runner.model.exits import Exit
 from runner.model.node import Node
+from runner.state.queue import BATCH_OPS
 from tests.lab import Fault
 from tests.lab.worlds import World
 
@@ -134,6 +138,32 @@ def test_a_byte_budget_ends_the_run_and_the_next_one_goes_on(world: World) -> No
     assert "lost" in between
     assert world.files("dst").keys() == MANY.keys()
     assert len(second.ops("upload")) == 100 - (len(between) - 1)
+
+
+@pytest.mark.torture
+def test_P11_a_batch_that_waits_for_its_turn_is_not_begun_after_a_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one ends, and is what stops the run; those that were taken meanwhile are put back."""
+    here, state = tmp_path / "here", tmp_path / "state"
+    here.mkdir()
+    state.mkdir(mode=0o700)
+    for number in range(3 * BATCH_OPS):
+        (here / f"{number:04}").touch()
+    manifest = loads(MANIFEST, str(tmp_path / "job.yaml"))
+
+    def run() -> int:
+        with asyncio.run(app.run(manifest, app.Options(state))) as result:
+            return int(result.code)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Stop, "sent", lambda stop, size: stop._stop(Exit.TERMINATED, "stopped"))
+        first = run()
+    then = len(list((tmp_path / "there").iterdir()))
+    second = run()
+
+    assert (first, then) == (143, BATCH_OPS)
+    assert (second, len(list((tmp_path / "there").iterdir()))) == (0, 3 * BATCH_OPS)
 
 
 @pytest.mark.parametrize("why", ["budget", "hopeless"])
