@@ -221,7 +221,7 @@ def test_A7_a_secret_of_any_source_is_in_nothing_that_is_said_kept_or_handed_on(
         call("show", job),
     ]
     scene.faults({"match": LISTINGS, **EXPIRED})
-    said.append(call("-vv", job))
+    said.append(call("-vv", "--fresh", job))
     scene.faults()
     crashed = call("-vv", job, PYTHONPATH=f"{crashing}:{machine.environment['PYTHONPATH']}")
     address = scene.account.url.replace("://", f"://user:{canaries['url']}@")
