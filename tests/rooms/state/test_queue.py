@@ -154,11 +154,14 @@ def test_what_is_retried_comes_after_what_is_fresh_and_only_when_asked_for(tmp_p
 
 
 def test_a_batch_is_bounded_by_its_bytes(tmp_path: Path) -> None:
-    made = journal(tmp_path, *(row(UPLOAD, number, size=40 << 20) for number in (1, 2, 3)))
+    """What is larger than that is a batch of its own, so that nothing small waits until it is done."""
+    sizes = (30 << 20, 30 << 20, 200 << 20, 1)
+    made = journal(tmp_path, *(row(UPLOAD, number, size=size) for number, size in enumerate(sizes, 1)))
+    queue = Queue(made)
 
-    batch = Queue(made).take(UPLOAD, most_tries=0)
+    batches = [queue.take(UPLOAD, most_tries=0) for _ in range(4)]
 
-    assert [op.path for op in batch] == ["f1", "f2"]
+    assert [[op.path for op in batch] for batch in batches] == [["f1", "f2"], ["f3"], ["f4"], []]
     made.close()
 
 
