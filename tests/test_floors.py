@@ -23,6 +23,7 @@ BELOW_ON_ITS_FLOOR = {("engine", "plan"), ("cli", "report")}
 """Neighbours of which the first may look at the second."""
 
 DOORS = {
+    "networkx": {"plan"},
     "httpx": {"remote"},
     "httptools": {"remote"},
     "certifi": {"remote"},

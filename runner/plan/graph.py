@@ -1,17 +1,14 @@
 """The stage graph: one vertex per task and pair, whatever the number of files."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from graphlib import CycleError, TopologicalSorter
-from heapq import heappop, heappush
-from typing import Literal, NamedTuple, Protocol, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple, Protocol
+
+import networkx
 
 from runner.model.errors import UsageError
 from runner.model.pair import Pair
 from runner.model.stage import Binding, Stage
-from runner.model.task import How
 from runner.tasks import NAMES, task
-
-T = TypeVar("T")
 
 PER_PAIR = tuple(name for name in NAMES if name not in ("hook", "accept", "prove"))
 PROVING = ("list", "match", "prove")
@@ -45,7 +42,7 @@ class StageGraph:
     """The checked, ordered graph of a manifest's stages.
 
     Vertices are numbered in topological order; the edges say for which operations of another stage an
-    operation waits. tasks: those that each pair has.
+    operation waits. networkx holds it, proves it acyclic and orders it. tasks: those that each pair has.
     """
 
     def __init__(
@@ -56,9 +53,8 @@ class StageGraph:
         planning: bool,
         tasks: Sequence[str] = PER_PAIR,
     ) -> None:
-        self._vertices: dict[_Vertex, None] = {}  # each once, in the order in which they came
-        self._edges: dict[tuple[_Vertex, _Vertex, How], None] = {}
-        self._within: list[tuple[_Vertex, How]] = []
+        self._graph: networkx.MultiDiGraph[_Vertex] = networkx.MultiDiGraph()
+        self._within: list[tuple[_Vertex, str]] = []
         self._pairs = pairs
         self._tasks = tasks
         jobs = list(jobs)
@@ -80,11 +76,11 @@ class StageGraph:
                 self._add_pair(pair)
         if job.before:
             before = _Vertex(job.name, "", "hook", "before")
-            self._vertices[before] = None
+            self._graph.add_node(before)
             self._before_all_of(job.name, [before])
         if job.after:
             after, stages = _Vertex(job.name, "", "hook", "after"), self._of(job.name)
-            self._vertices[after] = None
+            self._graph.add_node(after)
             for stage in stages:
                 self._edge(stage, after, "all")
 
@@ -94,7 +90,7 @@ class StageGraph:
         for name in names:
             sides = ("source", "destination") if name == "list" else ("",)
             stages[name] = [_Vertex(pair.job, pair.name, name, side) for side in sides]
-            self._vertices.update(dict.fromkeys(stages[name]))
+            self._graph.add_nodes_from(stages[name])
         for name in names:
             for edge in task(name).after:
                 for before in stages.get(edge.task, []):
@@ -108,7 +104,7 @@ class StageGraph:
         """
         names = [job.name for job in wave]
         door = _Vertex("", "", "accept", "+".join(names))
-        self._vertices[door] = None
+        self._graph.add_node(door)
         if earlier is not None:
             self._edge(earlier, door, "ended")
         for vertex in (v for name in names for v in self._of(name)):
@@ -130,32 +126,31 @@ class StageGraph:
                 self._edge(before, after, "all")
 
     def _of(self, job: str) -> list[_Vertex]:
-        return [vertex for vertex in self._vertices if vertex.job == job]
+        return [vertex for vertex in self._graph if vertex.job == job]
 
     def _cut(self) -> None:
         """A plan waits for no write: what a write would change for a later listing, the plan cannot show."""
-        for edge in list(self._edges):
-            if _effect(edge[0]) == "write" and _effect(edge[1]) == "read":
-                del self._edges[edge]
+        for before, after, key in list(self._graph.edges(keys=True)):
+            if _effect(before) == "write" and _effect(after) == "read":
+                self._graph.remove_edge(before, after, key)
 
     def _number(self) -> None:
-        rank = {vertex: i for i, vertex in enumerate(self._vertices)}
-        waits: dict[_Vertex, set[_Vertex]] = {vertex: set() for vertex in rank}
-        for before, after, _ in self._edges:
-            waits[after].add(before)
-        sorter = _sorter(waits, "the stages")
-        vertices = list(_in_order(sorter, rank))
+        if not networkx.is_directed_acyclic_graph(self._graph):
+            loops = [(a, b) for a, b in networkx.find_cycle(self._graph)[:3]]
+            raise UsageError(f"the stages wait for each other in a circle: {loops}")
+        rank = {vertex: i for i, vertex in enumerate(self._graph)}
+        vertices = list(networkx.lexicographical_topological_sort(self._graph, key=rank.__getitem__))
         number = {vertex: i for i, vertex in enumerate(vertices, 1)}
         self.stages = [Stage(number[v], v.pair, v.job, v.task, v.side, _effect(v)) for v in vertices]
-        edges = {(number[a], number[b], how) for a, b, how in self._edges}
+        edges = {(number[a], number[b], how) for a, b, how in self._graph.edges(keys=True)}
         edges |= {(number[vertex], number[vertex], how) for vertex, how in self._within}
         self.bindings = [Binding(*edge) for edge in sorted(edges)]
 
-    def _edge(self, before: _Vertex, after: _Vertex, how: How) -> None:
+    def _edge(self, before: _Vertex, after: _Vertex, how: str) -> None:
         if before == after:
             self._within.append((after, how))  # between paths of one stage: a tree, so never a circle
         else:
-            self._edges[before, after, how] = None
+            self._graph.add_edge(before, after, key=how)
 
 
 def _effect(vertex: _Vertex) -> Literal["read", "write"]:
@@ -164,32 +159,8 @@ def _effect(vertex: _Vertex) -> Literal["read", "write"]:
 
 def _waves(jobs: Sequence[Job]) -> list[list[Job]]:
     """Jobs in generations: each needs only jobs of earlier ones."""
+    needs: networkx.DiGraph[str] = networkx.DiGraph()
+    needs.add_nodes_from(job.name for job in jobs)
+    needs.add_edges_from((needed, job.name) for job in jobs for needed in job.needs)
     by_name = {job.name: job for job in jobs}
-    sorter = _sorter({job.name: job.needs for job in jobs}, "the jobs")
-    waves = []
-    while wave := sorter.get_ready():
-        waves.append([by_name[name] for name in by_name if name in wave])
-        sorter.done(*wave)
-    return waves
-
-
-def _sorter(waits: Mapping[T, Iterable[T]], what: str) -> "TopologicalSorter[T]":
-    """Ready to be asked. Raises UsageError for a circle."""
-    sorter = TopologicalSorter(waits)
-    try:
-        sorter.prepare()
-    except CycleError as error:
-        raise UsageError(f"{what} wait for each other in a circle: {error.args[1]}") from error
-    return sorter
-
-
-def _in_order(sorter: "TopologicalSorter[_Vertex]", rank: dict[_Vertex, int]) -> Iterator[_Vertex]:
-    """Of what may come next, always what came first."""
-    vertices = list(rank)
-    ready: list[int] = []
-    while sorter.is_active():
-        for vertex in sorter.get_ready():
-            heappush(ready, rank[vertex])
-        vertex = vertices[heappop(ready)]
-        sorter.done(vertex)
-        yield vertex
+    return [[by_name[name] for name in wave] for wave in networkx.topological_generations(needs)]
