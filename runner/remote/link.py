@@ -181,6 +181,8 @@ class Link(asyncio.Protocol):
         async for piece in sending.body:
             await self._write(answer, head, piece)
             head = b""
+            if self._transport.is_closing():
+                await asyncio.sleep(0)  # the loop has yet to tell that the service has gone
             if answer.failure is not None or answer.refused:
                 return
         if head:
