@@ -15,12 +15,14 @@ class Kind(NamedTuple):
     """config, backend: "module:name" of the pydantic model and of the `Backend` it configures.
 
     login: "module:name" of what makes a `Provider` of the model; "" for a kind without OAuth.
+    fleeting: it forgets everything when the process ends: it is for tests, and nobody is to be pointed at it.
     """
 
     config: str
     backend: str
     also: tuple[str, ...] = ()
     login: str = ""
+    fleeting: bool = False
 
 
 KINDS = {
@@ -28,7 +30,9 @@ KINDS = {
         "acd.config:AcdConfig", "acd.backend:Acd", also=("acd",), login="acd.login:provider"
     ),
     "local": Kind("local.config:LocalConfig", "local.backend:Local"),
-    "memory": Kind("memory:MemoryConfig", "memory:Memory"),
+    "s3": Kind("s3.config:S3Config", "s3.backend:S3"),
+    "memory": Kind("memory:MemoryConfig", "memory:Memory", fleeting=True),
+    "memory keys": Kind("memory_keys:KeysConfig", "memory_keys:Keys", fleeting=True),
 }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from runner.model.errors import AcdrunError
 from runner.model.task import Context
+from runner.plan.decide import proof_of_change
 from runner.plan.expand import Expansion
 from runner.plan.match import match
 from runner.remote.close import closing
@@ -29,7 +30,8 @@ async def read_pair(ctx: Context, stages: Mapping[str, int], journal: Journal) -
     stages: id by title ("list source", "upload", ...) of the pair's stages.
     The listing of a side with gaps did not succeed, which holds back what needs it whole.
     """
-    source, destination = Listing(ctx, "source"), Listing(ctx, "destination")
+    timed = proof_of_change(ctx.pair.checksum.compare, ctx.source.can, ctx.destination.can) == "time"
+    source, destination = Listing(ctx, "source", timed=timed), Listing(ctx, "destination", timed=timed)
     expansion: Expansion = (ctx.expansion or Expansion)(ctx, dict(stages), journal)
     ended = Reading({"list source": "", "list destination": "", "match": ""})
     try:

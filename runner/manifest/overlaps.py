@@ -134,7 +134,7 @@ def _end(location: Location, remotes: Mapping[str, RemoteConfig]) -> End:
         top = str(getattr(config, "path", "/"))
         return _local(os.path.join(top, config.root.strip("/"), location.path))
     # Memory without a name is a place of its own. Elsewhere two remotes may mean one account.
-    alone = kind == "memory" and not getattr(config, "store", "")
+    alone = bool(kind) and registry.KINDS[kind].fleeting and not getattr(config, "store", "")
     own = location.remote if alone else config.model_dump_json(exclude={"root", "limits"})
     # Most services cannot tell "A" from "a"; to refuse a pair too many is the safe error.
     return _far(f"{kind} {own}", tuple(map(fold, _parts(f"{config.root}/{location.path}"))))

@@ -109,9 +109,8 @@ def _with(whole: Any, name: str, fields: Any) -> Any:
 
 
 def _kinds() -> list[str]:
-    # "memory" forgets everything when the process ends: it is for tests, and nobody is to be pointed at it.
     return [
-        word for kind, entry in registry.KINDS.items() if kind != "memory" for word in (kind, *entry.also)
+        word for kind, entry in registry.KINDS.items() if not entry.fleeting for word in (kind, *entry.also)
     ]
 
 

@@ -36,7 +36,8 @@ class _Generator(GenerateJsonSchema):
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of a manifest with every kind of remote; `memory`, which is for tests, is left out."""
-    kinds: list[type[BaseModel]] = [registry.config(kind) for kind in registry.KINDS if kind != "memory"]
+    lasting = [kind for kind, entry in registry.KINDS.items() if not entry.fleeting]
+    kinds: list[type[BaseModel]] = [registry.config(kind) for kind in lasting]
     models: list[type[BaseModel]] = [ManifestModel, *kinds]
     refs, whole = models_json_schema([(model, "validation") for model in models], schema_generator=_Generator)
     definitions = whole["$defs"]

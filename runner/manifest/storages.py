@@ -17,7 +17,7 @@ STORAGES = {
 def built(word: str) -> str | None:
     """The full name of the kind, if this version has it."""
     kind = registry.full_name(word)
-    return kind if kind != "memory" else None
+    return kind if kind is None or not registry.KINDS[kind].fleeting else None
 
 
 def why_not(word: str) -> str:

@@ -31,7 +31,12 @@ class Capabilities:
         claims the same. "" for none.
     throttles: it obeys the `limits` of its remote itself, request by request; else `Remote` does it for it.
     changes: it has a change feed.
-    max_size: bytes in one file; max_name: UTF-16 code units in one name; None for no limit.
+    max_size: bytes in one file; max_name: UTF-16 code units in one name; max_path: UTF-8 bytes of a whole path,
+        counted from where the remote is looked at; None for no limit.
+    folders: it keeps folders of their own. Where it does not, a folder is there as long as something is below it:
+        `put` and `restore` need none, `mkdir` makes none, and an empty one cannot be kept.
+    flat: it lists everything below a folder at once, as `Flat` says; a walk takes that instead of folder by folder.
+    lists_times: its listings carry the times it keeps; otherwise `Timed` asks for them one by one.
     """
 
     checksums: tuple[str, ...] = ()
@@ -47,6 +52,10 @@ class Capabilities:
     changes: bool = False
     max_size: int | None = None
     max_name: int | None = None
+    max_path: int | None = None
+    folders: bool = True
+    flat: bool = False
+    lists_times: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,4 +294,25 @@ class Several(Protocol):
     async def list_some(self, folders: Sequence[str]) -> Sequence[Sequence[Node] | AcdrunError]:
         """The children of the first of these folders, in their order, or what `list` would raise: of one at least,
         and of as many as make a good batch.
+        """
+
+
+class Flat(Protocol):
+    """What a backend that claims `flat` does besides."""
+
+    def list_all(self, folder: str) -> AsyncIterator[Sequence[tuple[str, Node]]]:
+        """Yield every file below the folder in pages, with its path from there, each once, by the bytes of the paths.
+
+        Paths are as the service has them, be they such as no path of ours may be. Leaves out what `list` leaves
+        out. An iterator that ends without an error has yielded everything. Raises NotFound, Denied.
+        """
+
+
+class Timed(Protocol):
+    """What a backend that claims times and does not list them does besides."""
+
+    async def timed(self, nodes: Sequence[tuple[str, Node]]) -> Sequence[Node]:
+        """The nodes of these files with their times, in the same order; as they were where a file is gone or changed.
+
+        Nothing is asked twice of one generation, as long as the state directory is kept.
         """

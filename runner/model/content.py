@@ -1,6 +1,6 @@
 """Bytes on their way from one place to another."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from runner.model.checksum import Checksum, hasher
 from runner.model.errors import Changed, Damaged
@@ -16,10 +16,12 @@ class Content:
     """Bytes that can be sent, and sent again from the start.
 
     size: how many bytes there will be, as the listing said.
-    mtime_ns: the time to keep with them, in ns since 1970; None when there is none to keep.
+    mtime_ns: the time to keep with them, in ns since 1970; None when there is none to keep. Where the listing did
+        not tell it, it is known after a complete pass; asked: tells it before, see `time`.
     algorithm: the digest to compute over the bytes that are really sent.
     source: opens the bytes anew; each call yields them from the first to the last.
     expect: what they were found to be before; other bytes are never published.
+    near: reading them once more costs no transfer.
     """
 
     def __init__(
@@ -31,6 +33,8 @@ class Content:
         algorithm: str = "md5",
         progress: Callable[[int], None] | None = None,
         expect: Checksum | None = None,
+        near: bool = False,
+        asked: Callable[[], Awaitable[int | None]] | None = None,
     ) -> None:
         self.size = size
         self.mtime_ns = mtime_ns
@@ -38,6 +42,8 @@ class Content:
         self._source = source
         self._progress = progress
         self._expect = expect
+        self._near = near
+        self._asked = asked
         self._checksum: Checksum | None = None
 
     @classmethod
@@ -56,6 +62,30 @@ class Content:
         if self._checksum is None:
             raise ValueError("the content has not been read to its end yet")
         return self._checksum
+
+    async def time(self) -> int | None:
+        """`mtime_ns`, for a place that has to be told before the bytes come: at the price of a request, where the
+        listing did not tell it."""
+        if self.mtime_ns is None and self._asked is not None:
+            self.mtime_ns = await self._asked()
+            self._asked = None
+        return self.mtime_ns
+
+    async def known(self) -> Checksum | None:
+        """What the bytes will be, for a place that has to be told before they come: as expected, or found out by a
+        pass of its own where that costs no transfer. None where neither is to be had. Raises what `chunks` raises.
+        """
+        if self._expect is not None and self._expect.algorithm == self.algorithm:
+            return self._expect
+        if not self._near:
+            return None
+        progress, self._progress = self._progress, None
+        try:
+            async for _ in self.chunks():
+                pass
+        finally:
+            self._progress = progress
+        return self.checksum
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the bytes from the start, at most CHUNK at a time, and digest them on the way.
@@ -79,6 +109,7 @@ class Content:
             if self._progress is not None:
                 self._progress(len(chunk))
         self._ended(digest.hexdigest(), sent)
+        await self.time()  # whoever was read from has told it by now
 
     async def whole(self) -> bytes:
         """All the bytes at once, for content that is small. Raises what `chunks` raises."""
@@ -92,6 +123,7 @@ class Content:
             parts.append(part)
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         self._ended(hasher(self.algorithm, data).hexdigest(), came)
+        await self.time()
         if self._progress is not None:
             self._progress(came)
         return data

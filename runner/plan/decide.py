@@ -122,17 +122,6 @@ def facts(
     )
 
 
-def unfit(node: Node, can: Capabilities) -> Verdict | None:
-    """The verdict on a file that is to be sent to where it does not fit; None where it does."""
-    if can.max_size is not None and node.size > can.max_size:
-        return Verdict(
-            "!", f"{node.size:,} bytes are more than the {can.max_size:,} that fit in one file there"
-        )
-    if can.max_name is not None and len(node.name.encode("utf-16-le")) // 2 > can.max_name:
-        return Verdict("!", f"its name is longer than the {can.max_name} characters allowed there")
-    return None
-
-
 def same_time(ours: int | None, theirs: int | None, step_ns: int | None) -> Answer:
     """Two times are the same when the coarser clock cannot tell them apart."""
     if ours is None or theirs is None or step_ns is None:

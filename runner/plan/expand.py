@@ -13,7 +13,8 @@ from runner.model.path import fold, join, name, within
 from runner.model.tally import Amount
 from runner.model.task import Context
 from runner.plan.alike import Alike
-from runner.plan.decide import Verdict, common_algorithm, decide, facts, proof_of_change, unfit
+from runner.plan.decide import Verdict, common_algorithm, decide, facts, proof_of_change
+from runner.plan.fits import unfit
 from runner.plan.match import Pairing, pair_names
 from runner.plan.part import Part, taking_part
 from runner.plan.remember import digests, listed_digest, remembered
@@ -57,12 +58,13 @@ class Expansion:
         self._compare = proof_of_change(ctx.pair.checksum.compare, ctx.source.can, ctx.destination.can)
         steps = ctx.source.can.mtime_ns, ctx.destination.can.mtime_ns
         self._step_ns = None if None in steps else max(step for step in steps if step is not None)
-        self._folds = ctx.destination.can.folds
+        self._can = ctx.destination.can
+        self._folds = self._can.folds
         self._alike = Alike(ctx.pair.mode, self._compare, timed=self._step_ns is not None)
-        self._made: dict[str, int] = {}
+        self._made: dict[str, int | None] = {}  # None: it comes with the first file in it
         self._respelled: list[tuple[str, int]] = []
         self._extras: dict[str, _Extra] = {}  # by the path as the destination spells it now
-        self._there = ""
+        self._at = self._there = ""
         self._open: list[_Extra] = []
         self._skips: set[str] = set()
         self._skip: str | None = None
@@ -78,16 +80,18 @@ class Expansion:
         nodes before its folders are respelled and after.
         """
         self._there = destination.path if destination else ""
-        path = source.path if source else self._spelled(self._there)
+        path = self._at = source.path if source else self._spelled(self._there)
         self._leave(path)
         if self._skipped(path) or not self._decided(path, source, destination):
             return
-        if path == "" and destination is None:
+        if path == "" and destination is None and self._can.folders:
             self._made[""] = self._op(
                 "mkdir", "", Node("", "folder"), None, "the destination does not exist yet"
             )
         folder = self._made.pop(path, None)
         self._enter(destination)
+        if destination is None and source and not source.nodes and not source.gaps and not self._can.folders:
+            self.counts["unkept"] = self.counts["unkept"].plus(1, 0)
         ours, theirs, names = self._part(path, source, destination)
         if not (self.each or names.aliases or self._pair.mode == "move"):
             ours, theirs = self._settle(ours, theirs)
@@ -136,7 +140,7 @@ class Expansion:
             source = source._replace(name=alias)
         verdict = decide(facts(source, destination, self._pair.mode, self._compare, self._step_ns))
         if "upload" in verdict.tasks and source is not None:
-            return unfit(source, self._ctx.destination.can) or verdict
+            return unfit(source, self._at, self._can) or verdict
         if alias and verdict.sign == "=" and pairing.name in free:
             return Verdict(">", "its own name is free again", ("move",))
         return verdict
@@ -182,7 +186,8 @@ class Expansion:
         elif verdict.sign == "-":
             self._trash(where, node, verdict.reason)
         elif "mkdir" in verdict.tasks:
-            self._made[where] = self._op("mkdir", where, node, folder, verdict.reason)
+            made = self._op("mkdir", where, node, folder, verdict.reason) if self._can.folders else None
+            self._made[where] = made
         elif "respell" in verdict.tasks and destination is not None:
             self._respell(where, node, destination, verdict, join(path, destination.name))
         elif "move" in verdict.tasks and destination is not None:
@@ -255,6 +260,8 @@ class Expansion:
                 self._count("left", Node("", "folder"))
                 if above:
                     above.stays = True
+                continue
+            if not self._can.folders:
                 continue
             self.draft.paths.append((extra.id, extra.parent, extra.path))
             node = Node(name(extra.path), "folder", generation=extra.generation)

@@ -2,8 +2,9 @@
 
 from runner.model.proving import Selection
 from runner.model.task import Context
-from runner.plan.decide import Verdict, unfit
+from runner.plan.decide import Verdict
 from runner.plan.expand import Expansion
+from runner.plan.fits import unfit
 from runner.plan.match import Pairing
 from runner.state.journal import Journal
 
@@ -35,4 +36,4 @@ class Repair(Expansion):
             super()._act(path, folder, pairing, verdict)
         elif self._names[source.name] and (source.kind, destination.kind) == ("file", "file"):
             named = source._replace(name=alias) if alias else source
-            super()._act(path, folder, pairing, unfit(named, self._ctx.destination.can) or _AGAIN)
+            super()._act(path, folder, pairing, unfit(named, self._at, self._can) or _AGAIN)

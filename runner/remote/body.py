@@ -30,7 +30,8 @@ class Body:
         self._waited, self._brought = 0.0, 0
         self._portions: Iterator[bytes] = iter(())
         answer = self._answer
-        if answer.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        encoding = answer.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in ("", "identity") and not exchange.request.as_stored:
             raise signed(BadAnswer(f"{self._where}: an encoded answer, which was not asked for"))
         if answer.status < 300 and not proves_its_end(self._request.method, answer.status, answer.headers):
             raise signed(Truncated(f"{self._where}: an answer that does not say where it ends"))

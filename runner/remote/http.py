@@ -36,6 +36,7 @@ class Request:
     repeatable: sending it twice has the effect of sending it once.
     authorised: it carries the remote's token; never to be set for a signed URL.
     idle_s: longest silence of the service, in seconds, before the connection is given up.
+    as_stored: an encoding of the answer is the stored content's own, whose bytes are wanted as they are.
     """
 
     method: str
@@ -45,6 +46,7 @@ class Request:
     repeatable: bool = True
     authorised: bool = True
     idle_s: float = 60.0
+    as_stored: bool = False
 
 
 class Reply(NamedTuple):

@@ -35,6 +35,15 @@ class Paced(Content):
         """See `Content.checksum`."""
         return self._inner.checksum
 
+    async def time(self) -> int | None:
+        """See `Content.time`."""
+        self.mtime_ns = await self._inner.time()
+        return self.mtime_ns
+
+    async def known(self) -> Checksum | None:
+        """See `Content.known`."""
+        return await self._inner.known()
+
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """See `Content.chunks`."""
         async with closing(self._inner.chunks()) as chunks:
@@ -42,10 +51,12 @@ class Paced(Content):
                 for piece in self._throttle.portions(chunk):
                     await self._throttle.moved(len(piece))
                     yield piece
+        await self.time()
 
     async def whole(self) -> bytes:
         """See `Content.whole`."""
         data = await self._inner.whole()
         for piece in self._throttle.portions(data):
             await self._throttle.moved(len(piece))
+        await self.time()
         return data

@@ -3,33 +3,36 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from typing import cast
 
 from runner.model import path as paths
 from runner.model.backend import (
     Adaptive,
     Backend,
     Capabilities,
-    Change,
     ChangePage,
     Copied,
     Copy,
     Copying,
+    Flat,
     Identity,
     Quota,
     Several,
+    Timed,
     Trashed,
 )
 from runner.model.checksum import Checksum, hasher
 from runner.model.content import Content
-from runner.model.errors import AcdrunError, Blocked, NotFound, Unreadable
-from runner.model.hidden import LEASES
+from runner.model.errors import AcdrunError, Blocked, NotFound, Unreadable, Unsupported
 from runner.model.node import Folder, Node
-from runner.model.nodes import Nodes
+from runner.remote import flat
 from runner.remote.close import closing
+from runner.remote.full import Below, full
 from runner.remote.index import Index, View
 from runner.remote.paced import Paced
 from runner.remote.placing import Placing
 from runner.remote.throttle import Throttle
+from runner.remote.unseen import ours, seen, without_leases
 from runner.remote.walk import Admits, everything, walk
 
 _IN_THREAD = 1 << 18
@@ -69,8 +72,13 @@ class Remote:
 
     @property
     def can(self) -> Capabilities:
-        """What the backend claims; its advice on concurrency gives way to the remote's limit."""
-        return self.backend.can if self.most is None else replace(self.backend.can, concurrency=self.most)
+        """What the backend claims, seen from here; its advice on concurrency gives way to the remote's limit."""
+        can = self.backend.can
+        if self.most is not None:
+            can = replace(can, concurrency=self.most)
+        if can.max_path is not None and self.prefix:
+            can = replace(can, max_path=max(0, can.max_path - len(self.prefix.encode()) - 1))
+        return can
 
     @property
     def clock_offset_s(self) -> float | None:
@@ -107,7 +115,7 @@ class Remote:
         with Placing(self.name, full):
             async with closing(self.backend.list(full)) as pages:
                 async for page in pages:
-                    yield _without_leases(page)
+                    yield without_leases(page)
 
     async def list_some(self, folders: Sequence[str]) -> Sequence[Sequence[Node] | AcdrunError]:
         """Of the first of these folders, one at least, the children or why they cannot be listed.
@@ -122,8 +130,27 @@ class Remote:
                 Placing(self.name, place).place(answer)
                 answers.append(answer)
             else:
-                answers.append(_without_leases(answer))
+                answers.append(without_leases(answer))
         return answers
+
+    async def list_all(self, folder: str = "") -> AsyncGenerator[Sequence[tuple[str, Node]], None]:
+        """Yield every file below, in pages, as the backend has them: see `Flat`. Raises NotFound, Unsupported."""
+        full = self._full(folder)
+        if not self.can.flat:
+            raise Unsupported("it lists folder by folder", remote=self.name, path=full)
+        await self._request()
+        with Placing(self.name, full):
+            async with closing(cast(Flat, self.backend).list_all(full)) as pages:
+                async for page in pages:
+                    yield page
+
+    async def timed(self, nodes: Sequence[tuple[str, Node]]) -> Sequence[Node]:
+        """The nodes of these files with their times, where listings do not carry them: see `Timed`."""
+        if self.can.lists_times or not nodes:
+            return [node for _, node in nodes]
+        await self._request()
+        with Placing(self.name, self.prefix):
+            return await cast(Timed, self.backend).timed([(self._full(path), node) for path, node in nodes])
 
     async def stat(self, path: str) -> Node:
         """The node as it is now. Raises NotFound."""
@@ -167,8 +194,8 @@ class Remote:
         self, source: "Remote", batch: Sequence[Copy], how: Copying
     ) -> Sequence[Copied | None]:
         """Copy files from a place that this one `takes_from`; see `Backend.copy_from`."""
-        ours, theirs = _Below(self), _Below(source)
-        full = [
+        ours, theirs = Below(self.name, self.prefix), Below(source.name, source.prefix)
+        copies = [
             Copy(
                 theirs.full(one.origin),
                 one.generation,
@@ -181,7 +208,7 @@ class Remote:
         ]
         await self._request(writes=True)
         with Placing(self.name, self.prefix):
-            return await self.backend.copy_from(source.backend, full, how)
+            return await self.backend.copy_from(source.backend, copies, how)
 
     async def withdraw(self, path: str, stored: Node) -> None:
         """Take back what a `put` has just stored, that generation and no other; what it replaced has its place again.
@@ -239,7 +266,7 @@ class Remote:
         with Placing(self.name, self.prefix):
             async with closing(self.backend.trashed(self.prefix)) as pages:
                 async for page in pages:
-                    yield [entry._replace(path=self._below(entry.path)) for entry in page if not _ours(entry)]
+                    yield [entry._replace(path=self._below(entry.path)) for entry in page if not ours(entry)]
 
     async def kept(self, ref: str) -> Trashed:
         """What `restore` would bring back. Raises NotFound when it is not in the trash."""
@@ -304,7 +331,12 @@ class Remote:
             algorithm=algorithm,
             progress=progress,
             expect=expect,
+            near=self.can.near,
+            asked=None if self.can.lists_times else lambda: self._time(path, node),
         )
+
+    async def _time(self, path: str, node: Node) -> int | None:
+        return (await self.timed([(path, node)]))[0].mtime_ns
 
     async def _listed(self, path: str, generation: str | None) -> AsyncGenerator[bytes, None]:
         try:
@@ -315,14 +347,23 @@ class Remote:
             raise Unreadable("vanished after it was listed", remote=error.remote, path=error.path) from error
 
     def walk(
-        self, admits: Admits = everything, *, ahead: int | None = None, folded: bool = False
+        self,
+        admits: Admits = everything,
+        *,
+        ahead: int | None = None,
+        folded: bool = False,
+        timed: bool = False,
     ) -> AsyncIterator[Folder]:
         """List every folder in path order, or in folded path order, the root first; see `walk.walk`.
 
         ahead: folders listed at the same time; by default as many requests as suit the service.
+        timed: files come with the times the remote keeps, be it at the price of a request for each.
         """
 
         def listing() -> AsyncIterator[Folder]:
+            if self.can.flat:
+                found = flat.walk(self.list_all, admits, folded=folded)
+                return flat.timed(found, self.timed) if timed and not self.can.lists_times else found
             some = self.list_some if isinstance(self.backend, Several) and self.throttle is None else None
             return walk(self.list, admits, ahead or self.can.concurrency, folded=folded, some=some)
 
@@ -337,7 +378,7 @@ class Remote:
         with Placing(self.name, self.prefix):
             async with closing(self.backend.changes(cursor)) as pages:
                 async for page in pages:
-                    yield page._replace(changes=[_seen(change) for change in page.changes])
+                    yield page._replace(changes=[seen(change) for change in page.changes])
 
     async def _request(self, *, writes: bool = False) -> None:
         if self.throttle is not None:
@@ -353,39 +394,4 @@ class Remote:
         return full[len(self.prefix) + 1 :]
 
     def _full(self, path: str) -> str:
-        if path:
-            for part in path.split("/"):
-                if fault := paths.fault(part):
-                    raise Blocked(f"{fault} is no part of a path", remote=self.name, path=path)
-        return paths.join(self.prefix, path)
-
-
-def _without_leases(page: Sequence[Node]) -> Sequence[Node]:
-    if isinstance(page, Nodes):
-        return page.without((LEASES,)) if LEASES in page.stamps else page
-    return [node for node in page if node.name != LEASES]
-
-
-def _seen(change: Change) -> Change:
-    return Change(change.id, (), None) if change.node is not None and change.node.name == LEASES else change
-
-
-def _ours(entry: Trashed) -> bool:
-    return entry.path is not None and LEASES in paths.order(entry.path)
-
-
-class _Below:
-    """Full paths of many files: what they have in common is looked at once for each folder."""
-
-    def __init__(self, remote: Remote) -> None:
-        self._remote = remote
-        self._folder: str | None = None
-        self._full = ""
-
-    def full(self, path: str) -> str:
-        folder, _, name = path.rpartition("/")
-        if folder != self._folder:
-            self._folder, self._full = folder, self._remote._full(folder)
-        if paths.fault(name):
-            self._remote._full(path)
-        return f"{self._full}/{name}" if self._full else name
+        return full(self.name, self.prefix, path)

@@ -205,7 +205,7 @@ def _settled(folder: str, pages: list[Sequence[Node]], admits: Admits) -> Folder
     nodes, gaps, left_out = _single(folder, pages, admits)
     faulty = paths.faulty(nodes.stamps)
     for name in faulty:
-        path = paths.join(folder, _spelled(name))
+        path = paths.join(folder, spelled(name))
         gaps.append((name, Gap(path, Blocked(f"{paths.fault(name)} is no part of a path", path=path))))
     nodes = nodes.without(faulty)
     if admits is not everything:
@@ -243,11 +243,17 @@ def _single(
     return Nodes.of(kept), gaps, left_out
 
 
+def settled(folder: str, nodes: Sequence[Node]) -> Folder:
+    """The folder with these nodes, all of which take part; names that stand twice are gaps."""
+    found, gaps, _ = _single(folder, [nodes], everything)
+    return Folder(folder, found, [gap for _, gap in gaps])
+
+
 def _twins(path: str) -> Gap:
     return Gap(path, Blocked("two nodes of one folder have this name", path=path, hint="rename one of them"))
 
 
-def _spelled(name: str) -> str:
+def spelled(name: str) -> str:
     """A name that no path can hold, in characters that one can: what a gap is filed under."""
     if name.strip(".") == "":
         return name.replace(".", "\\x2e") or "(no name)"

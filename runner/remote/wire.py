@@ -65,6 +65,7 @@ class Wire:
 
     classify: the service's reading of an answer that is no 2xx.
     authoriser: None for a service that needs no token.
+    redirected: the service's reading of a redirection, which is never followed; None makes it a BadAnswer.
     trace: told of each try. clock: seconds, monotonic; now: seconds since 1970.
     """
 
@@ -76,6 +77,7 @@ class Wire:
         *,
         remote: str = "",
         authoriser: Authoriser | None = None,
+        redirected: Classify = lambda request, reply: None,
         trace: Callable[[Trace], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
@@ -85,6 +87,7 @@ class Wire:
         self._engine = engine
         self._classify = classify
         self._authoriser = authoriser
+        self._redirected = redirected
         self._trace = trace
         self._clock = clock
         self._now = now
@@ -223,10 +226,12 @@ class Wire:
             body = await self._read(exchange, _ERROR_BODY)
         except (Truncated, BadAnswer):
             body = b""  # the status says enough
-        if 300 <= answer.status < 400:
+        moved = 300 <= answer.status < 400
+        error = self._redirected(request, Reply(answer.status, answer.headers, body)) if moved else None
+        if moved and error is None:
             goal = show_url(answer.headers.get("location", ""))
             return self._error(BadAnswer(f"{show_url(request.url)}: redirected to {goal!r}; not followed"))
-        error = self._classify(request, Reply(answer.status, answer.headers, body))
+        error = error or self._classify(request, Reply(answer.status, answer.headers, body))
         if error is None:
             error = BadAnswer(f"{show_url(request.url)}: status {answer.status}")
         if error.after_s is None:

@@ -70,7 +70,8 @@ def pair_fields(numbers: PairSummary) -> Record:
         },
         "back": _both(numbers.back), "made": _both(numbers.made),
         "undone": dict(numbers.undone), "blocked": numbers.blocked, "gaps": dict(numbers.gaps),
-        "left": numbers.left, "aliased": numbers.aliased, "excluded": numbers.excluded, "links": numbers.links,
+        "left": numbers.left, "aliased": numbers.aliased, "unkept": numbers.unkept,
+        "excluded": numbers.excluded, "links": numbers.links,
         "guard": numbers.guard, "checks": [check._asdict() for check in numbers.checks], "holds": numbers.holds,
     }  # fmt: skip
 

@@ -171,6 +171,8 @@ def aside_lines(numbers: PairSummary) -> Iterator[Line]:
         )
     if numbers.aliased:
         parts.append(f"{count(numbers.aliased)} stored under an alias (case: rename)")
+    if numbers.unkept:
+        parts.append(f"{count(numbers.unkept, 'empty folder')} not kept: the destination keeps files alone")
     if parts:
         yield Line("    " + "; ".join(parts), "dim")
 

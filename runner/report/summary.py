@@ -31,6 +31,7 @@ class PairSummary:
     undone: what did not happen, by why: pending, failed, stale, held, counted in operations; unsent: files
     among them that were to be sent.
     aliased: files whose own name is a twin's at the destination.
+    unkept: empty folders of the source, where the destination keeps none.
     blocked: entries that cannot be kept in step; gaps: parts that could not be listed, by side.
     guard: "" when it has not spoken, else "ok" or its objections; checks: each limit with its numbers.
     holds: why stages were held or failed.
@@ -66,6 +67,7 @@ class PairSummary:
     gaps: Counter[str] = field(default_factory=Counter)
     left: int = 0
     aliased: int = 0
+    unkept: int = 0
     excluded: int = 0
     links: int = 0
     guard: str = ""
@@ -175,10 +177,8 @@ def _add_stage(
             word, _, proof = what.partition(" ")
             if word == "unchanged":
                 _plus(numbers.unchanged, proof, files)
-            elif word == "left":
-                numbers.left = files.number
-            elif word == "aliased":
-                numbers.aliased = files.number
+            elif word in ("left", "aliased", "unkept"):
+                setattr(numbers, word, files.number)
     elif stage.task == "recall":
         numbers.made = counts.get("made", _NONE)
     elif stage.task == "rename":

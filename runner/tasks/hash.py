@@ -45,9 +45,22 @@ class Hash(Task):
         if generation and (cached := ctx.hashes.known(remote.place, [generation], ctx.algorithm)):
             return cached[generation]
         began = time.time_ns()
+        told = await self._told(path, generation, remote, ctx.algorithm)
+        if told is not None:
+            return told
         checksum = await remote.checksum(path, ctx.algorithm, expect=generation)
         if generation:
             if mtime_ns is None:
                 mtime_ns = (await remote.stat(path)).mtime_ns
             ctx.hashes.learn(remote.place, generation, checksum, mtime_ns, began)
         return checksum
+
+    async def _told(
+        self, path: str, generation: str | None, remote: Remote, algorithm: str
+    ) -> Checksum | None:
+        """What a service that lists checksums says of the one file whose checksum it did not list."""
+        if algorithm not in remote.can.checksums:
+            return None
+        node = await remote.stat(path)
+        told = node.checksum if node.generation == generation else None
+        return told if told is not None and told.algorithm == algorithm else None

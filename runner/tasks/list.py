@@ -28,11 +28,13 @@ class Listing:
 
     total: files and bytes; folders: how many; links: entries that were left out because of their kind;
     excluded: entries that the filter left out; gaps: parts that could not be read; absent: there was no root;
-    failed: it ended with an error.
+    failed: it ended with an error. timed: times decide, so they are worth a request for each file where listings
+    do not carry them.
     """
 
-    def __init__(self, ctx: Context, side: Literal["source", "destination"]) -> None:
+    def __init__(self, ctx: Context, side: Literal["source", "destination"], *, timed: bool = False) -> None:
         self._ctx = ctx
+        self._timed = timed
         self.side = side
         self.total = Amount()
         self.folders = 0
@@ -60,7 +62,7 @@ class Listing:
         folded, rules = self._ctx.destination.can.folds, self._ctx.pair.filter
         admits = everything if rules.admits_all else rules.admits
         try:
-            async with closing(remote.walk(admits, folded=folded)) as folders:
+            async with closing(remote.walk(admits, folded=folded, timed=self._timed)) as folders:
                 async for folder in folders:
                     if folder.path == "" and not folder.nodes and folder.gaps and folder.gaps[0].path == "":
                         raise folder.gaps[0].error

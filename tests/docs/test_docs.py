@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from runner.backends import registry
 from runner.manifest.reference import reference
 from runner.manifest.schema import schema_text
+from runner.report.backends import WORDS
+from runner.report.backends import page as table
 
 CHECKOUT = Path(__file__).parents[2]
 PAGES = sorted([*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/*.md")])
@@ -18,6 +21,11 @@ def test_the_reference_page_is_the_one_the_models_give() -> None:
 
 def test_the_schema_is_the_one_the_models_give() -> None:
     assert (CHECKOUT / "schemas/manifest.schema.json").read_text() == schema_text()
+
+
+def test_the_table_of_backends_is_the_one_they_claim() -> None:
+    assert (CHECKOUT / "docs/backends.md").read_text() == table(), "write it anew: ci/backends"
+    assert set(WORDS) == {kind for kind, entry in registry.KINDS.items() if not entry.fleeting}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

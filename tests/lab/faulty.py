@@ -1,9 +1,20 @@
 """A backend that does as it should, but for the calls it was told to spoil."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar, cast
 
-from runner.model.backend import Backend, ChangePage, Copied, Copy, Copying, Identity, Quota, Trashed
+from runner.model.backend import (
+    Backend,
+    ChangePage,
+    Copied,
+    Copy,
+    Copying,
+    Flat,
+    Identity,
+    Quota,
+    Timed,
+    Trashed,
+)
 from runner.model.checksum import Checksum
 from runner.model.content import Content
 from runner.model.errors import AcdrunError, Unavailable, Unclear
@@ -77,6 +88,15 @@ class Faulty:
         """In the middle means after the first page."""
         async for page in self._stream("list", folder, self.inner.list(folder)):
             yield page
+
+    async def list_all(self, folder: str) -> AsyncIterator[Sequence[tuple[str, Node]]]:
+        """Where the inner one has it; counted as a list."""
+        async for page in self._stream("list", folder, cast(Flat, self.inner).list_all(folder)):
+            yield page
+
+    async def timed(self, nodes: Sequence[tuple[str, Node]]) -> Sequence[Node]:
+        """Where the inner one has it; never spoilt."""
+        return await cast(Timed, self.inner).timed(nodes)
 
     async def stat(self, path: str) -> Node:
         """A spoilt digest is in the node."""

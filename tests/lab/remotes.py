@@ -10,18 +10,19 @@ from uuid import uuid4
 from runner.backends import registry
 from runner.model.backend import Backend, Setting
 from runner.remote.remote import Remote
-from tests.lab import drive
+from tests.lab import drive, s3
 
 _FIELDS: dict[str, dict[str, object]] = {
     "memory": {},
     "memory-folding": {"folds": True},
+    "memory keys": {},
     "memory-timeless": {"mtime_ns": None, "algorithms": (), "weak": True},
     "memory-copying": {"copies": True},
     "local": {"path": "root"},
 }
 """What each kind is configured with; the backend is the name's first word."""
 
-KINDS = [*_FIELDS, *drive.KINDS]
+KINDS = [*_FIELDS, *drive.KINDS, *s3.KINDS]
 """Every kind of remote that the tests can lend."""
 
 
@@ -39,11 +40,13 @@ async def lab(kind: str) -> AsyncIterator[Remote]:
 
 async def _open(kind: str, folder: Path) -> Backend:
     setting = Setting(remote=kind, base=folder, state=folder / "state", run="lab-run")
+    if kind in s3.KINDS:
+        return await s3.open_backend(kind, setting)
     if kind in drive.KINDS:
         return await drive.open_backend(setting)
     word = kind.partition("-")[0]
     fields = dict(_FIELDS[kind])
-    if word == "memory":
+    if word.startswith("memory"):
         fields["store"] = f"{os.getpid()}-{uuid4()}"
     config = registry.config(word).model_validate({"type": word, **fields})
     return await registry.backend(word).open(config, setting)

@@ -5,7 +5,17 @@ name claims. They need nothing but the remote, so a user can run them on a live 
 nodes behind.
 """
 
-from runner.backends.contract import changing, copying, following, identity, listing, names, storing, trashing
+from runner.backends.contract import (
+    changing,
+    copying,
+    folders,
+    following,
+    identity,
+    listing,
+    names,
+    storing,
+    trashing,
+)
 from runner.backends.contract.rule import RULES, Rule
 
 __all__ = [
@@ -13,6 +23,7 @@ __all__ = [
     "Rule",
     "changing",
     "copying",
+    "folders",
     "following",
     "identity",
     "listing",

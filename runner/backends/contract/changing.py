@@ -2,7 +2,7 @@
 
 import asyncio
 
-from runner.backends.contract.rule import TIME_NS, children, read, refused, rule, tree, write
+from runner.backends.contract.rule import TIME_NS, children, held, read, refused, rule, stand, tree, write
 from runner.model.content import Content
 from runner.model.errors import Blocked, Exists, NotFound, Stale, Unsupported
 from runner.remote.remote import Remote
@@ -21,6 +21,8 @@ async def a_folder_is_made_once(remote: Remote) -> None:
 @rule
 async def of_folders_made_at_once_there_is_one(remote: Remote) -> None:
     """All who make it get the same folder."""
+    if not remote.can.folders:
+        return
     made = await asyncio.gather(*(remote.mkdir("folder") for _ in range(8)))
 
     assert len(set(made)) == 1
@@ -30,6 +32,8 @@ async def of_folders_made_at_once_there_is_one(remote: Remote) -> None:
 @rule
 async def a_folder_needs_its_parent_and_a_free_name(remote: Remote) -> None:
     """NotFound without the folder above, Exists where a file is."""
+    if not remote.can.folders:
+        return
     await write(remote, "file")
 
     with refused(NotFound):
@@ -44,6 +48,8 @@ async def a_folder_needs_its_parent_and_a_free_name(remote: Remote) -> None:
 @rule
 async def mkdirs_makes_what_is_missing(remote: Remote) -> None:
     """Every folder on the way; the root is one of them."""
+    if not remote.can.folders:
+        return
     await remote.mkdirs("")
     await remote.mkdirs("a/b/c")
     await remote.mkdirs("a/b/d")
@@ -93,18 +99,19 @@ async def a_move_never_replaces(remote: Remote) -> None:
         return
     await write(remote, "one", b"1")
     await write(remote, "two", b"2")
-    await remote.mkdir("folder")
+    await stand(remote, "folder")
 
     for path, to in (("one", "two"), ("one", "folder"), ("folder", "two")):
         with refused(Exists):
             await remote.move(path, to)
-    with refused(NotFound, Exists):
-        await remote.move("one", "none/one")
+    if remote.can.folders:
+        with refused(NotFound, Exists):
+            await remote.move("one", "none/one")
     with refused(NotFound):
         await remote.move("none", "three")
 
     assert await read(remote, "one") + await read(remote, "two") == b"12"
-    assert sorted(await tree(remote)) == ["folder", "one", "two"]
+    assert sorted(await tree(remote)) == ["folder", *held(remote, "folder"), "one", "two"]
 
 
 @rule
@@ -112,12 +119,12 @@ async def a_folder_does_not_move_into_itself(remote: Remote) -> None:
     """It would be lost to all."""
     if not remote.can.moves:
         return
-    await remote.mkdirs("folder/below")
+    await stand(remote, "folder/below")
 
     with refused(Blocked, Exists, NotFound):
         await remote.move("folder", "folder/below/folder")
 
-    assert sorted(await tree(remote)) == ["folder", "folder/below"]
+    assert sorted(await tree(remote)) == ["folder", "folder/below", *held(remote, "folder/below")]
 
 
 @rule
@@ -140,7 +147,7 @@ async def a_name_changes_its_case(remote: Remote) -> None:
     if not remote.can.moves:
         return
     await write(remote, "Readme", b"content")
-    await remote.mkdir("Folder")
+    await stand(remote, "Folder")
 
     moved = await remote.move("Readme", "README")
     await remote.move("Folder", "FOLDER")
@@ -189,7 +196,7 @@ async def a_trash_of_another_generation_is_stale(remote: Remote) -> None:
 @rule
 async def a_folder_with_a_precondition_is_trashed_only_when_empty(remote: Remote) -> None:
     """Its generation says nothing about its children, so they are asked for."""
-    if not remote.can.trashes:
+    if not remote.can.trashes or not remote.can.folders:
         return
     folder = await remote.mkdir("folder")
     file = await write(remote, "folder/file")
@@ -214,8 +221,9 @@ async def a_folder_without_a_precondition_goes_with_all_it_holds(remote: Remote)
     await remote.trash("folder")
 
     assert await tree(remote) == {}
-    await remote.mkdir("folder")
-    assert await children(remote, "folder") == {}
+    if remote.can.folders:
+        await remote.mkdir("folder")
+        assert await children(remote, "folder") == {}
 
 
 @rule

@@ -1,6 +1,6 @@
 """Rules of identity: one folder is told from another, and always is itself."""
 
-from runner.backends.contract.rule import refused, rule, write
+from runner.backends.contract.rule import refused, rule, stand, write
 from runner.model.errors import NotFound
 from runner.remote.remote import Remote
 
@@ -8,12 +8,12 @@ from runner.remote.remote import Remote
 @rule
 async def a_folder_keeps_its_identity_whatever_happens_below_it(remote: Remote) -> None:
     """For the remote's root, and for a folder in it."""
-    await remote.mkdirs("a/b")
+    await stand(remote, "a/b")
     before = await remote.identity(), await remote.identity("a")
 
     node = await write(remote, "a/file")
     await write(remote, "file")
-    await remote.mkdirs("a/c")
+    await stand(remote, "a/c")
     if remote.can.trashes:
         await remote.trash("a/file", expect=node.generation)
         await remote.trash("a/b")
@@ -25,7 +25,7 @@ async def a_folder_keeps_its_identity_whatever_happens_below_it(remote: Remote) 
 async def no_two_folders_have_the_same_identity(remote: Remote) -> None:
     """Not even those of one name, one inside the other, or one after the other."""
     for folder in ("a", "a/a", "b", "b/a"):
-        await remote.mkdirs(folder)
+        await stand(remote, folder)
 
     ids = [(await remote.identity(folder)).id for folder in ("", "a", "a/a", "b", "b/a")]
 
@@ -36,7 +36,7 @@ async def no_two_folders_have_the_same_identity(remote: Remote) -> None:
 @rule
 async def a_folder_is_the_same_by_every_way_that_leads_to_it(remote: Remote) -> None:
     """From the remote's root down, and from a view that begins at it."""
-    await remote.mkdirs("a/b")
+    await stand(remote, "a/b")
 
     assert (
         await remote.at("a/b").identity()

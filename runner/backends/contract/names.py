@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Sequence
 
-from runner.backends.contract.rule import children, read, refused, rule, write
+from runner.backends.contract.rule import children, read, refused, rule, stand, write
 from runner.model.content import Content
 from runner.model.errors import Blocked, Exists, NotFound
 from runner.remote.remote import Remote
@@ -205,6 +205,6 @@ async def a_walk_keeps_twins_in_order(remote: Remote) -> None:
     if remote.can.folds:
         names = names[1:3]
     for name in reversed(names):
-        await remote.mkdir(name)
+        await stand(remote, name)
 
     assert [folder.path async for folder in remote.walk()] == ["", *names]

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from runner.model import path as paths
 from runner.model.content import CHUNK, Content
-from runner.model.errors import AcdrunError
+from runner.model.errors import AcdrunError, NotFound
 from runner.model.node import Node
 from runner.remote.close import closing
 from runner.remote.remote import Remote
@@ -41,6 +42,20 @@ async def write(remote: Remote, path: str, data: bytes = b"data", *, mtime_ns: i
     return await remote.put(path, Content.of(data, mtime_ns=mtime_ns))
 
 
+async def stand(remote: Remote, folder: str) -> Node:
+    """Have the folder there, and those above it: made, and where empty ones are not kept, with a file `kept` in it."""
+    made = await remote.mkdirs(folder)
+    if remote.can.folders:
+        return made
+    await write(remote, f"{folder}/kept")
+    return await remote.stat(folder)
+
+
+def held(remote: Remote, *folders: str) -> list[str]:
+    """The paths of what `stand` has put into these folders."""
+    return [] if remote.can.folders else [f"{folder}/kept" for folder in folders]
+
+
 async def read(remote: Remote, path: str, *, expect: str | None = None) -> bytes:
     """The whole of a file, which must come in pieces that memory can bear."""
     pieces = []
@@ -51,22 +66,37 @@ async def read(remote: Remote, path: str, *, expect: str | None = None) -> bytes
     return b"".join(pieces)
 
 
+@contextmanager
+def bare(remote: Remote, folder: str = "") -> Iterator[None]:
+    """Where no folders are kept, what a view begins at is not there while nothing is in it: then it lists nothing."""
+    try:
+        yield
+    except NotFound:
+        if remote.can.folders or folder or not remote.prefix:
+            raise
+
+
 async def children(remote: Remote, folder: str = "") -> dict[str, Node]:
-    """What a listing shows, by name, each once."""
+    """What a listing shows, by name, each once; with times, where there are such that no listing carries."""
     found: dict[str, Node] = {}
-    async for page in remote.list(folder):
-        for node in page:
-            assert node.name not in found, f"{node.name!r} is listed twice"
-            found[node.name] = node
+    with bare(remote, folder):
+        async for page in remote.list(folder):
+            for node in page:
+                assert node.name not in found, f"{node.name!r} is listed twice"
+                found[node.name] = node
+    files = [(paths.join(folder, name), node) for name, node in found.items() if node.kind == "file"]
+    for node in await remote.timed(files):
+        found[node.name] = node
     return found
 
 
 async def tree(remote: Remote) -> dict[str, str]:
     """Every path below the remote and its kind, as a walk shows it; a gap is a failure."""
     found: dict[str, str] = {}
-    async for folder in remote.walk():
-        assert not folder.gaps, [str(gap.error) for gap in folder.gaps]
-        found.update({f"{folder.path}/{node.name}".lstrip("/"): node.kind for node in folder.nodes})
+    with bare(remote):
+        async for folder in remote.walk():
+            assert not folder.gaps, [str(gap.error) for gap in folder.gaps]
+            found.update({f"{folder.path}/{node.name}".lstrip("/"): node.kind for node in folder.nodes})
     return found
 
 

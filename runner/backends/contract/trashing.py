@@ -1,6 +1,6 @@
 """Rules of the trash: what it shows, and that what it gives back replaces nothing."""
 
-from runner.backends.contract.rule import children, read, refused, rule, tree, write
+from runner.backends.contract.rule import children, read, refused, rule, stand, tree, write
 from runner.model.backend import Trashed
 from runner.model.content import Content
 from runner.model.errors import Blocked, Exists, NotFound, Unsupported
@@ -25,7 +25,7 @@ async def the_trash_shows_what_was_trashed_and_where_it_was(remote: Remote) -> N
         with refused(Unsupported):
             await trash_of(remote)
         return
-    await remote.mkdirs("a/b")
+    await stand(remote, "a/b")
     node = await write(remote, "a/b/file name", b"content")
     await write(remote, "a/stays")
     assert await trash_of(remote) == {}
@@ -67,7 +67,7 @@ async def a_restore_never_replaces(remote: Remote) -> None:
         return
     for path in ("file", "folder"):
         ref = await remote.trash((await write(remote, path, b"first")).name)
-        there = await (write(remote, path, b"second") if path == "file" else remote.mkdir(path))
+        there = await (write(remote, path, b"second") if path == "file" else stand(remote, path))
 
         with refused(Exists):
             await remote.restore(ref)
@@ -127,7 +127,7 @@ async def one_entry_of_the_trash_can_be_asked_for(remote: Remote) -> None:
         with refused(Unsupported):
             await remote.kept("anything")
         return
-    await remote.mkdirs("a/b")
+    await stand(remote, "a/b")
     view, old = remote.at("a"), await write(remote, "a/file", b"old")
     replaced = (await remote.put("a/file", Content.of(b"new one"), expect=old.generation)).replaced
     folder = await remote.trash("a/b")
@@ -177,7 +177,7 @@ async def a_folder_comes_back_with_all_it_held(remote: Remote) -> None:
 @rule
 async def what_lost_its_folder_waits_for_it(remote: Remote) -> None:
     """NotFound, with the folder's name; once that is back, it comes back too."""
-    if not remote.can.trashes:
+    if not remote.can.trashes or not remote.can.folders:
         return
     await remote.mkdirs("a/gone")
     file = await remote.trash((await write(remote, "a/gone/file", b"content")) and "a/gone/file")

@@ -111,11 +111,13 @@ class Local:
             await self._threads.run(self._sweep, paths.parent(path))
         if content.size <= CHUNK:
             data = b"".join([chunk async for chunk in content.chunks()])
+            draft.mtime_ns = content.mtime_ns
             return await self._threads.run(draft.whole, data)
         try:
             await self._threads.run(draft.start)
             async for chunk in content.chunks():
                 await self._threads.run(draft.write, chunk)
+            draft.mtime_ns = content.mtime_ns
             return await self._threads.run(draft.publish)
         finally:
             draft.discard()

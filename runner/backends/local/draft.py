@@ -39,7 +39,7 @@ class Draft:
         self._root = disk.root
         self._path = path
         self._name = paths.name(path)
-        self._mtime_ns = mtime_ns
+        self.mtime_ns = mtime_ns
         self._expect = expect
         self._trash = disk.trash
         self._mode = 0o666 & ~disk.mask
@@ -81,8 +81,8 @@ class Draft:
         """Give the file its name, for good. Raises Exists, Stale, NoSpace, Unsynced."""
         with WRITING:
             os.fchmod(self._file, self._mode)
-            if self._mtime_ns is not None:
-                os.utime(self._file, ns=(time.time_ns(), self._mtime_ns))
+            if self.mtime_ns is not None:
+                os.utime(self._file, ns=(time.time_ns(), self.mtime_ns))
             sync(self._file)
             mine = os.fstat(self._file)
             self._close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+import time
 from collections.abc import Callable, Coroutine
 from itertools import count
 from typing import Any
@@ -74,5 +75,5 @@ def wire(
     """A wire to a service that is a function."""
     engine = HttpxEngine(transport=lambda: httpx.MockTransport(answer))
     throttle = throttle or Throttle(concurrency=16)
-    more = {} if clock is None else {"clock": clock}
-    return Wire(engine, throttle, classify, remote="cloud", authoriser=authoriser, trace=trace, **more)
+    clock = clock or time.monotonic
+    return Wire(engine, throttle, classify, remote="cloud", authoriser=authoriser, trace=trace, clock=clock)

@@ -9,7 +9,7 @@ from runner.manifest.leaves import find_leaf, get, leaves, model, put, typed
 from runner.model.errors import UsageError
 
 ACD = "amazon cloud drive"
-KINDS = [kind for kind in registry.KINDS if kind != "memory"]
+KINDS = [kind for kind, entry in registry.KINDS.items() if not entry.fleeting]
 
 
 @pytest.mark.parametrize("kind", KINDS)

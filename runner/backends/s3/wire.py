@@ -1,0 +1,167 @@
+"""The service as calls: addresses, signatures, and the two things that are put right on the way, region and clock."""
+
+import asyncio
+import email.utils
+import hashlib
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from runner.backends.s3.answers import Elsewhere, NoBucket, Skewed
+from runner.backends.s3.config import S3Config
+from runner.backends.s3.sign import EMPTY, UNSIGNED, Keys, encoded, signed
+from runner.model.errors import AcdrunError, BadAnswer, Denied, Exists
+from runner.remote.http import Reply, Request
+from runner.remote.wire import Download, Wire
+
+_IN_THREAD = 1 << 18
+_UPLOAD_IDLE_S = 300.0
+
+
+class Ask(NamedTuple):
+    """One request in the service's words.
+
+    key: "" for the bucket itself; bucket: "" for the account. query: decoded; headers: names in lower case.
+    repeatable: see `Request`; as_stored: likewise.
+    """
+
+    method: str
+    bucket: str = ""
+    key: str = ""
+    query: Mapping[str, str] = {}
+    headers: Sequence[tuple[str, str]] = ()
+    body: bytes = b""
+    repeatable: bool = True
+    as_stored: bool = False
+
+
+class S3Wire:
+    """Signs each request anew, so that one that was held back for long is not too old when it is sent again.
+
+    now: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        config: S3Config,
+        keys: Keys,
+        region: str,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.wire = wire
+        named = config.endpoint if "://" in config.endpoint else f"https://{config.endpoint}"
+        self.endpoint = (named if config.endpoint else f"https://s3.{region}.amazonaws.com").rstrip("/")
+        self._address = config.address
+        self._amazon = not config.endpoint
+        self._keys = keys
+        self._region = region
+        self._regions: dict[str, str] = {}
+        self._now = now
+        self._ahead_s = 0.0
+
+    async def call(self, ask: Ask) -> Reply:
+        """Ask, and return the whole answer. Raises what `answers` makes of a complaint."""
+        for _ in range(3):
+            try:
+                return await self.wire.call(await self._request(ask))
+            except (Elsewhere, Skewed) as error:
+                self._put_right(ask, error)
+            except NoBucket as error:
+                hint = f"make it first: acdrun mkdir {self.wire.remote}:BUCKET, or without BUCKET if one is configured"
+                raise NoBucket(f"there is no bucket {ask.bucket!r} at {self.endpoint}", hint=hint) from error
+        raise BadAnswer("the service sends from one region to another")
+
+    @asynccontextmanager
+    async def stream(self, ask: Ask) -> AsyncIterator[Download]:
+        """Ask, and let the body be read piece by piece."""
+        for _ in range(3):
+            try:
+                async with self.wire.stream(await self._request(ask)) as download:
+                    yield download
+                    return
+            except (Elsewhere, Skewed) as error:
+                self._put_right(ask, error)
+        raise BadAnswer("the service sends from one region to another")
+
+    async def make_bucket(self, bucket: str) -> None:
+        """Make it; one that is there already is left as it is."""
+        with suppress(Exists):
+            await self.call(Ask("PUT", bucket, body=self._location(bucket)))
+
+    def _location(self, bucket: str) -> bytes:
+        """What a new bucket is to be told of its place: nothing in the one region that needs no name."""
+        region = self._regions.get(bucket, self._region)
+        if region == "us-east-1":
+            return b""
+        inner = f"<LocationConstraint>{region}</LocationConstraint>"
+        return f"<CreateBucketConfiguration>{inner}</CreateBucketConfiguration>".encode()
+
+    def _put_right(self, ask: Ask, error: AcdrunError) -> None:
+        """Believe the service once in what region a bucket is, and what time it is."""
+        if isinstance(error, Elsewhere):
+            if self._regions.get(ask.bucket, self._region) == error.region:
+                raise Denied(
+                    f"the service refuses the region {error.region!r}, which it named itself: {error.message}"
+                )
+            self._regions[ask.bucket] = error.region
+            return
+        assert isinstance(error, Skewed)
+        try:
+            theirs = email.utils.parsedate_to_datetime(error.date).timestamp()
+        except (ValueError, TypeError, OverflowError):
+            theirs = 0.0
+        if not theirs or abs(theirs - self._now() - self._ahead_s) < 1:
+            raise Denied(f"the service finds the time of the request wrong: {error.message}")
+        self._ahead_s = theirs - self._now()
+
+    async def _request(self, ask: Ask) -> Request:
+        region = self._regions.get(ask.bucket, self._region)
+        base, path = self._at(ask.bucket, ask.key, region)
+        query = "&".join(f"{encoded(name)}={encoded(ask.query[name])}" for name in sorted(ask.query))
+        headers = signed(
+            ask.method,
+            urlsplit(base).netloc,
+            path,
+            query,
+            list(ask.headers),
+            await self._digest(base, ask.body),
+            keys=self._keys,
+            region=region,
+            now_s=self._now() + self._ahead_s,
+        )
+        return Request(
+            ask.method,
+            base + path + ("?" + query if query else ""),
+            headers=tuple(headers),
+            body=ask.body,
+            repeatable=ask.repeatable,
+            authorised=False,
+            as_stored=ask.as_stored,
+            idle_s=_UPLOAD_IDLE_S if ask.body else 60.0,
+        )
+
+    def _at(self, bucket: str, key: str, region: str) -> tuple[str, str]:
+        """The address up to the path, and the path, encoded once."""
+        base = f"https://s3.{region}.amazonaws.com" if self._amazon else self.endpoint
+        path = "/" + encoded(key, safe="/")
+        by_host = self._address == "host" or (self._address == "auto" and self._amazon and "." not in bucket)
+        if not bucket:
+            return base, "/"
+        if by_host:
+            scheme, _, host = base.partition("://")
+            return f"{scheme}://{bucket}.{host}", path
+        return base, f"/{encoded(bucket)}" + (path if key else "")
+
+    @staticmethod
+    async def _digest(base: str, body: bytes) -> str:
+        if not body:
+            return EMPTY
+        if base.startswith("https://"):
+            return UNSIGNED
+        if len(body) >= _IN_THREAD:
+            return await asyncio.to_thread(lambda: hashlib.sha256(body).hexdigest())
+        return hashlib.sha256(body).hexdigest()
