@@ -8,10 +8,12 @@ from pathlib import Path
 from tests.stories.conftest import NIGHTLY, Machine
 
 TELL = """
-import json, sys
+import sys
+before = set(sys.modules)  # some packages have the interpreter load something at every start
+import json
 from runner.cli.main import main
 code = main(json.loads(sys.argv[1]))
-sys.stderr.write("\\n" + json.dumps([code, sorted(sys.modules)]))
+sys.stderr.write("\\n" + json.dumps([code, sorted(set(sys.modules) - before)]))
 """
 HEAVY = {
     "aiohttp", "asyncio", "concurrent.futures", "cryptography", "filelock", "httpx", "networkx", "rich", "sqlite3",
