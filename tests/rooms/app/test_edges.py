@@ -15,7 +15,11 @@ from tests.lab.faulty import Fault
 from tests.lab.worlds import World
 from tests.rooms.app.test_barrier import changing, meanwhile
 
-LOOSE: dict[str, Any] = {"trash": {"max": "100%"}, "source": {"empty": "allow"}, "overwrite": {"max": "100%"}}
+LOOSE: dict[str, Any] = {
+    "trash": {"max": "100%", "max_files": 10_000, "no_history": "allow"},
+    "source": {"empty": "allow"},
+    "overwrite": {"max": "100%"},
+}
 
 
 def nothing_trashed(world: World, **more: Any) -> None:
@@ -149,7 +153,10 @@ def test_G3_more_than_a_hundred_changed_files_keep_all_of_the_trash(
 
     meanwhile(world, changing(*names[:101]))
 
-    assert world.run(world.pair("mirror", guard=LOOSE)).code == 4
+    ended = world.run(world.pair("mirror", guard=LOOSE))
+
+    assert ended.code == 4
+    assert "101 files to be trashed changed since" in ended.op("barrier", "").note
     assert world.files("dst").keys() >= set(names)
 
 
