@@ -9,12 +9,7 @@ from pydantic import Field
 
 from runner.model import path as paths
 from runner.model.backend import (
-    Backend,
     Capabilities,
-    ChangePage,
-    Copied,
-    Copy,
-    Copying,
     Identity,
     Quota,
     Setting,
@@ -23,7 +18,7 @@ from runner.model.backend import (
 from runner.model.checksum import Checksum
 from runner.model.config import RemoteConfig
 from runner.model.content import CHUNK, Content
-from runner.model.errors import Blocked, Changed, Exists, NotFound, Stale, Unsupported
+from runner.model.errors import Blocked, Changed, Exists, NotFound, Stale
 from runner.model.node import Node
 
 _MOST_BYTES = 1024
@@ -137,19 +132,6 @@ class Keys:
         self.store.contents[node.generation] = data
         self.store.objects[key] = node
         return node._replace(replaced=replaced)
-
-    async def copy_from(
-        self, source: Backend, batch: Sequence[Copy], how: Copying
-    ) -> Sequence[Copied | None]:
-        """Nothing is copied without being sent."""
-        raise Unsupported("keys in memory are not copied by themselves")
-
-    def changes(self, cursor: str | None) -> AsyncIterator[ChangePage]:
-        """There is no feed."""
-        raise Unsupported("a store of keys does not tell its changes")
-
-    def learn(self, path: str, node: Node) -> None:
-        """Nothing has to be looked for: a path is a key."""
 
     async def mkdir(self, path: str) -> Node:
         """Nothing is made; the folder is there once something is in it."""

@@ -3,11 +3,10 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol, Self, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, Self
 
 from runner.model.checksum import Checksum
 from runner.model.content import Content
-from runner.model.errors import AcdrunError
 from runner.model.node import Node
 
 Durability = Literal["file", "batch"]
@@ -28,9 +27,9 @@ class Capabilities:
     concurrency: requests under way at once that suit it.
     near: its content is read without a transfer, as that of a disk of this machine is.
     copies: the name of what it copies files from by itself, their bytes not passing through us: a backend that
-        claims the same. "" for none.
+        claims the same, by `Peer.copy_from`. "" for none.
     throttles: it obeys the `limits` of its remote itself, request by request; else `Remote` does it for it.
-    changes: it has a change feed.
+    changes: it has a change feed: `Feed`.
     max_size: bytes in one file; max_name: UTF-16 code units in one name; max_path: UTF-8 bytes of a whole path,
         counted from where the remote is looked at; None for no limit.
     folders: it keeps folders of their own. Where it does not, a folder is there as long as something is below it:
@@ -218,16 +217,6 @@ class Backend(Protocol):
         whatever `content.chunks()` raises. Unclear when the content may have been stored and only the answer was lost.
         """
 
-    async def copy_from(
-        self, source: "Backend", batch: Sequence[Copy], how: Copying
-    ) -> Sequence[Copied | None]:
-        """Copy files of a backend with the same `can.copies`; return what became of each, in their order.
-
-        All that holds for `put` holds for each file. Copied: it stands there, whole, and outlasts a power cut.
-        None: nothing was done with it, whatever the reason; who reads and puts it will do it, or say why not.
-        Raises Unsynced, and Unsupported when `can.copies` is not the source's.
-        """
-
     async def mkdir(self, path: str) -> Node:
         """Make the folder, whose parent must exist; one that is there already is returned.
 
@@ -264,55 +253,3 @@ class Backend(Protocol):
 
     async def identity(self, folder: str) -> Identity:
         """Which folder this is; what happens below it changes nothing in that. Raises NotFound."""
-
-    def changes(self, cursor: str | None) -> AsyncIterator[ChangePage]:
-        """Yield what changed since the cursor, at least one page, and everything there is when it is None.
-
-        The feed is that of the whole place, above the remote's root too. Nodes come in any order, so a child may
-        come before its folder, and a folder's children are told of when they change, not when it does. A cursor
-        that is unknown, expired or another account's begins anew, with `reset`. An iterator that ends without an
-        error has told everything up to the moment it began. Raises Unsupported.
-        """
-
-    def learn(self, path: str, node: Node) -> None:
-        """Hear which folder stands at a path, from who has followed the feed: it saves looking for it, no more."""
-
-
-@runtime_checkable
-class Adaptive(Protocol):
-    """A backend that finds out by trying how many requests at once its service serves best."""
-
-    @property
-    def at_once(self) -> int:
-        """How many operations may usefully be under way now; it changes while they are."""
-
-
-@runtime_checkable
-class Several(Protocol):
-    """A backend that lists several folders at the price of one call, as a disk does: walks ask it for batches."""
-
-    async def list_some(self, folders: Sequence[str]) -> Sequence[Sequence[Node] | AcdrunError]:
-        """The children of the first of these folders, in their order, or what `list` would raise: of one at least,
-        and of as many as make a good batch.
-        """
-
-
-class Flat(Protocol):
-    """What a backend that claims `flat` does besides."""
-
-    def list_all(self, folder: str) -> AsyncIterator[Sequence[tuple[str, Node]]]:
-        """Yield every file below the folder in pages, with its path from there, each once, by the bytes of the paths.
-
-        Paths are as the service has them, be they such as no path of ours may be. Leaves out what `list` leaves
-        out. An iterator that ends without an error has yielded everything. Raises NotFound, Denied.
-        """
-
-
-class Timed(Protocol):
-    """What a backend that claims times and does not list them does besides."""
-
-    async def timed(self, nodes: Sequence[tuple[str, Node]]) -> Sequence[Node]:
-        """The nodes of these files with their times, in the same order; as they were where a file is gone or changed.
-
-        Nothing is asked twice of one generation, as long as the state directory is kept.
-        """

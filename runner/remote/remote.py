@@ -7,24 +7,21 @@ from typing import cast
 
 from runner.model import path as paths
 from runner.model.backend import (
-    Adaptive,
     Backend,
     Capabilities,
     ChangePage,
     Copied,
     Copy,
     Copying,
-    Flat,
     Identity,
     Quota,
-    Several,
-    Timed,
     Trashed,
 )
 from runner.model.checksum import Checksum, hasher
 from runner.model.content import Content
 from runner.model.errors import AcdrunError, Blocked, NotFound, Unreadable, Unsupported
 from runner.model.node import Folder, Node
+from runner.model.powers import Adaptive, Feed, Flat, Peer, Several, Timed
 from runner.remote import flat
 from runner.remote.close import closing
 from runner.remote.full import Below, full
@@ -193,7 +190,7 @@ class Remote:
     async def copy_from(
         self, source: "Remote", batch: Sequence[Copy], how: Copying
     ) -> Sequence[Copied | None]:
-        """Copy files from a place that this one `takes_from`; see `Backend.copy_from`."""
+        """Copy files from a place that this one `takes_from`; see `Peer`."""
         ours, theirs = Below(self.name, self.prefix), Below(source.name, source.prefix)
         copies = [
             Copy(
@@ -208,7 +205,9 @@ class Remote:
         ]
         await self._request(writes=True)
         with Placing(self.name, self.prefix):
-            return await self.backend.copy_from(source.backend, copies, how)
+            if not self.takes_from(source):
+                raise Unsupported("what is copied from there passes through this machine")
+            return await cast(Peer, self.backend).copy_from(source.backend, copies, how)
 
     async def withdraw(self, path: str, stored: Node) -> None:
         """Take back what a `put` has just stored, that generation and no other; what it replaced has its place again.
@@ -369,14 +368,18 @@ class Remote:
 
         if self.index is None:
             return listing()
-        view = View(self.prefix, self.changes, self.backend.learn, listing, admits, folded, self.can.folds)
+        view = View(
+            self.prefix, self.changes, cast(Feed, self.backend).learn, listing, admits, folded, self.can.folds
+        )
         return self.index.walk(view)
 
     async def changes(self, cursor: str | None) -> AsyncGenerator[ChangePage, None]:
         """Yield what changed anywhere in the place, in pages. Raises Unsupported."""
+        if not self.can.changes:
+            raise Unsupported("it does not tell its changes", remote=self.name, path=self.prefix)
         await self._request()
         with Placing(self.name, self.prefix):
-            async with closing(self.backend.changes(cursor)) as pages:
+            async with closing(cast(Feed, self.backend).changes(cursor)) as pages:
                 async for page in pages:
                     yield page._replace(changes=[seen(change) for change in page.changes])
 

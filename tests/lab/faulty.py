@@ -9,16 +9,15 @@ from runner.model.backend import (
     Copied,
     Copy,
     Copying,
-    Flat,
     Identity,
     Quota,
-    Timed,
     Trashed,
 )
 from runner.model.checksum import Checksum
 from runner.model.content import Content
 from runner.model.errors import AcdrunError, Unavailable, Unclear
 from runner.model.node import Node
+from runner.model.powers import Feed, Flat, Peer, Timed
 
 T = TypeVar("T")
 Verb = Literal[
@@ -122,7 +121,9 @@ class Faulty:
         theirs = source if isinstance(source, Faulty) else None
         if self._faults or (theirs is not None and theirs._faults):
             return [None] * len(batch)
-        done = await self.inner.copy_from(theirs.inner if theirs is not None else source, batch, how)
+        done = await cast(Peer, self.inner).copy_from(
+            theirs.inner if theirs is not None else source, batch, how
+        )
         for copy, copied in zip(batch, done, strict=True):
             if copied is not None:
                 self.calls.append(("put", copy.path))
@@ -165,12 +166,12 @@ class Faulty:
 
     async def changes(self, cursor: str | None) -> AsyncIterator[ChangePage]:
         """In the middle means after the first page; counted under the cursor."""
-        async for page in self._stream("changes", cursor or "", self.inner.changes(cursor)):
+        async for page in self._stream("changes", cursor or "", cast(Feed, self.inner).changes(cursor)):
             yield page
 
     def learn(self, path: str, node: Node) -> None:
         """Pass it on."""
-        self.inner.learn(path, node)
+        cast(Feed, self.inner).learn(path, node)
 
     def _next(self, verb: Verb, path: str) -> Fault | None:
         self.calls.append((verb, path))

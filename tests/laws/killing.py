@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from sqlite3 import Connection
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 from runner.model.backend import Backend, ChangePage, Copied, Copy, Copying, Trashed
 from runner.model.content import Content
 from runner.model.node import Node
+from runner.model.powers import Feed, Peer
 from runner.state.database import Database
 
 
@@ -103,7 +104,7 @@ class Mortal:
     ) -> Sequence[Copied | None]:
         """One effect, as what a process does without looking at its state in between."""
         self._guillotine.check()
-        return await self.inner.copy_from(getattr(source, "inner", source), batch, how)
+        return await cast(Peer, self.inner).copy_from(getattr(source, "inner", source), batch, how)
 
     async def mkdir(self, path: str) -> Node:
         """Make."""
@@ -149,10 +150,10 @@ class Mortal:
 
     async def changes(self, cursor: str | None) -> AsyncIterator[ChangePage]:
         """Each page."""
-        async for page in self.inner.changes(cursor):
+        async for page in cast(Feed, self.inner).changes(cursor):
             self._guillotine.check()
             yield page
 
     def learn(self, path: str, node: Node) -> None:
         """Pass it on."""
-        self.inner.learn(path, node)
+        cast(Feed, self.inner).learn(path, node)

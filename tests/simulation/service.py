@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from runner.backends.memory import Memory
-from runner.model.backend import Backend, ChangePage, Copied, Copy, Copying, Identity, Quota, Trashed
+from runner.model.backend import Identity, Quota, Trashed
 from runner.model.checksum import Checksum
 from runner.model.content import Content
 from runner.model.errors import (
@@ -17,7 +17,6 @@ from runner.model.errors import (
     Truncated,
     Unavailable,
     Unclear,
-    Unsupported,
 )
 from runner.model.node import Node
 from runner.model.path import parent
@@ -164,12 +163,6 @@ class Service:
             expect = there.generation if there is not None else None
         return await self.inner.put(path, content, expect=expect)
 
-    async def copy_from(
-        self, source: Backend, batch: Sequence[Copy], how: Copying
-    ) -> Sequence[Copied | None]:
-        """Not over a network."""
-        raise Unsupported("every byte is sent")
-
     async def mkdir(self, path: str) -> Node:
         """Make."""
         return await self._call("mkdir", path, lambda: self.inner.mkdir(path), writes=True)
@@ -205,13 +198,6 @@ class Service:
     async def identity(self, folder: str) -> Identity:
         """Which folder it is."""
         return await self._call("identity", folder, lambda: self.inner.identity(folder))
-
-    def changes(self, cursor: str | None) -> AsyncIterator[ChangePage]:
-        """Nobody follows it here."""
-        return self.inner.changes(cursor)
-
-    def learn(self, path: str, node: Node) -> None:
-        """Nothing has to be looked for."""
 
     async def _begin(self, verb: str, path: str, *, first: bool = False) -> str:
         """The request is on its way; return what will go wrong with it, "" for nothing."""

@@ -19,12 +19,8 @@ from runner.backends.acd.trash import Trash
 from runner.backends.acd.tree import MAX_NAME, Tree, unholdable
 from runner.model import path as paths
 from runner.model.backend import (
-    Backend,
     Capabilities,
     ChangePage,
-    Copied,
-    Copy,
-    Copying,
     Identity,
     Quota,
     Setting,
@@ -41,7 +37,6 @@ from runner.model.errors import (
     NoSpace,
     NotFound,
     Stale,
-    Unsupported,
 )
 from runner.model.node import Node
 from runner.remote.close import closing
@@ -161,12 +156,6 @@ class Acd:
         self._tree.wrote(full, node)
         return node.node()._replace(replaced=id_of(expect) if expect else "")
 
-    async def copy_from(
-        self, source: Backend, batch: Sequence[Copy], how: Copying
-    ) -> Sequence[Copied | None]:
-        """The service has no such request."""
-        raise Unsupported("Amazon Cloud Drive copies nothing by itself")
-
     async def mkdir(self, path: str) -> Node:
         """See `Backend.mkdir`. The remote's root is made with all that is above it."""
         full = self._full(path)
@@ -254,13 +243,13 @@ class Acd:
         return Identity(f"{await self._tree.folder('')}/{folder_id}")
 
     async def changes(self, cursor: str | None) -> AsyncGenerator[ChangePage, None]:
-        """See `Backend.changes`. The account's root is asked for first: a checkpoint is one account's."""
+        """See `Feed.changes`. The account's root is asked for first: a checkpoint is one account's."""
         async with closing(feed.changes(self._wire, await self._tree.folder(""), cursor)) as pages:
             async for page in pages:
                 yield page
 
     def learn(self, path: str, node: Node) -> None:
-        """See `Backend.learn`."""
+        """See `Feed.learn`."""
         if "/" not in node.name:
             self._tree.stands(self._full(path), node.id)
 

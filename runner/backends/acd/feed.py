@@ -28,7 +28,7 @@ _NOWHERE = ("TRASH", "PURGED", "PENDING")
 
 
 async def changes(wire: AcdWire, top: str, cursor: str | None) -> AsyncGenerator[ChangePage, None]:
-    """See `Backend.changes`. top: the account's own root; its id is part of every cursor.
+    """See `Feed.changes`. top: the account's own root; its id is part of every cursor.
 
     Each answer is read to its last line, which says that it is the last; one that was cut off goes on from the
     last checkpoint. Asked again after everything was told, for what changed meanwhile. Raises Truncated when

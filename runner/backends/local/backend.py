@@ -25,7 +25,6 @@ from runner.model import path as paths
 from runner.model.backend import (
     Backend,
     Capabilities,
-    ChangePage,
     Copied,
     Copy,
     Copying,
@@ -175,13 +174,6 @@ class Local:
     async def identity(self, folder: str) -> Identity:
         """The file system and the folder's inode."""
         return await self._threads.run(identify, self._root, folder)
-
-    def changes(self, cursor: str | None) -> AsyncIterator[ChangePage]:
-        """A disk has no feed."""
-        raise Unsupported("a disk does not tell its changes")
-
-    def learn(self, path: str, node: Node) -> None:
-        """Nothing on a disk has to be looked for."""
 
     def _list(self, folder: str) -> Sequence[Node]:
         above: list[safe.Identity] = []

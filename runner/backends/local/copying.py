@@ -66,7 +66,7 @@ class Copier:
         self._done: list[Copied | None] = []
 
     def run(self, batch: Sequence[Copy]) -> Sequence[Copied | None]:
-        """What became of each file; see `Backend.copy_from`. Raises Unsynced."""
+        """What became of each file; see `Peer.copy_from`. Raises Unsynced."""
         self._done = [None] * len(batch)
         most = most_open() if self._how.durability == "batch" else 1
         try:

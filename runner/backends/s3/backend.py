@@ -1,7 +1,7 @@
 """The driver for Amazon S3, and for servers that speak its protocol."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Self
@@ -20,12 +20,7 @@ from runner.backends.s3.trash import MOST_BYTES, TRASH, Trash
 from runner.backends.s3.versions import Versions
 from runner.model import path as paths
 from runner.model.backend import (
-    Backend,
     Capabilities,
-    ChangePage,
-    Copied,
-    Copy,
-    Copying,
     Identity,
     Quota,
     Setting,
@@ -209,12 +204,6 @@ class S3:
         found, ref = await self._store.replace(at, self._above(at.bucket), content, expect)
         return self._shown(found.node())._replace(replaced=ref)
 
-    async def copy_from(
-        self, source: Backend, batch: Sequence[Copy], how: Copying
-    ) -> Sequence[Copied | None]:
-        """Not built."""
-        raise Unsupported("from one S3 remote to another files are sent through this machine")
-
     async def mkdir(self, path: str) -> Node:
         """See `Backend.mkdir`; makes the bucket where the path is no more than that, and nothing else."""
         at = self._at(path)
@@ -305,13 +294,6 @@ class S3:
         trash = self._versions if Versions.named(rest) else self._trash
         await trash.restore(bucket, self._above(bucket), rest, goal.key[len(self._above(bucket)) :])
         return path
-
-    def changes(self, cursor: str | None) -> AsyncIterator[ChangePage]:
-        """The service has no feed."""
-        raise Unsupported("S3 does not tell its changes")
-
-    def learn(self, path: str, node: Node) -> None:
-        """Nothing has to be looked for: a path is a key."""
 
     async def quota(self) -> Quota:
         """A bucket has no end, and counts nothing for us."""
