@@ -63,7 +63,7 @@ class Drain:
         self._ended: list[_End] = []
         self._again: list[_End] = []
         self._running = 0
-        self._crew: set[asyncio.Task[None]] = set()
+        self._crew: dict[asyncio.Task[None], None] = {}  # a set that keeps its order
         self._over = asyncio.Event()
         self._fault: BaseException | None = None
         self._round = 0
@@ -96,11 +96,11 @@ class Drain:
     def _hire(self, most: int) -> None:
         while len(self._crew) < most:
             worker = asyncio.create_task(self._work())
-            self._crew.add(worker)
+            self._crew[worker] = None
             worker.add_done_callback(self._gone)
 
     def _gone(self, worker: asyncio.Task[None]) -> None:
-        self._crew.discard(worker)
+        self._crew.pop(worker, None)
         if not worker.cancelled() and self._fault is None:
             self._fault = worker.exception()
         if not self._crew or self._fault is not None:

@@ -162,7 +162,7 @@ class Act:
         pair = self.life.pair_of(side, path)
         key = (pair.name, fold(path[len(pair.source if side == "src" else pair.destination) :]))
         if self.kind == "undo":  # it asks for a path by the id of what is in the trash, too
-            key = (pair.name, self.kind)
+            key = ("", self.kind)  # whose ref that is nobody knows here
         keys = [key]
         if verb in ("move", "stat", "read"):  # a rename is an operation of two paths
             keys.append((pair.name, "renames"))

@@ -129,6 +129,10 @@ def simulated(seed: int) -> Iterator[Loop]:
         loop.close()
 
 
+def _number(task: "asyncio.Task[Any]") -> int:
+    return int(task.get_name().rpartition("-")[2])
+
+
 def run(loop: Loop, main: Coroutine[Any, Any, T]) -> T:
     """Run to the end, then end what was left going, as `asyncio.run` does."""
     asyncio.set_event_loop(loop)
@@ -136,7 +140,7 @@ def run(loop: Loop, main: Coroutine[Any, Any, T]) -> T:
         return loop.run_until_complete(main)
     finally:
         left = asyncio.all_tasks(loop)
-        for task in sorted(left, key=lambda task: task.get_name()):
+        for task in sorted(left, key=_number):
             task.cancel()
         if left:
             loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
