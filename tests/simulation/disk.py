@@ -187,6 +187,11 @@ class Disk:
         here, there = self._fd(source), self._fd(target)
         self._names(((here, name),), ((there, to, self._named(target, to)),))
 
+    def _exchanged(self, source: int, name: str, target: int, to: str) -> None:
+        here, there = self._fd(source), self._fd(target)
+        swapped = (here, name, self._named(source, name)), (there, to, self._named(target, to))
+        self._names(((here, name), (there, to)), swapped)
+
     def link(self, name: Any, to: Any, *, src_dir_fd: int, dst_dir_fd: int, follow_symlinks: bool) -> None:
         """See os.link."""
         with self._lock:
@@ -231,11 +236,13 @@ class Disk:
         """Take the place of `os` in the local backend, and of its two direct system calls."""
         call = rename._CALL
 
-        def rename_new(source: int, name: bytes, target: int, to: bytes, flag: int) -> int:
+        def renamed(source: int, name: bytes, target: int, to: bytes, flag: int) -> int:
             assert call is not None
             with self._lock:
                 code = call(source, name, target, to, flag)
-                if code == 0:
+                if code == 0 and flag == rename._EXCHANGE:
+                    self._exchanged(source, os.fsdecode(name), target, os.fsdecode(to))
+                elif code == 0:
                     self._renamed(source, os.fsdecode(name), target, os.fsdecode(to))
                 else:
                     ctypes.set_errno(ctypes.get_errno())
@@ -250,7 +257,7 @@ class Disk:
             for module in MODULES:
                 stack.enter_context(mock.patch.object(module, "os", self))
             if call is not None:
-                stack.enter_context(mock.patch.object(rename, "_CALL", rename_new))
+                stack.enter_context(mock.patch.object(rename, "_CALL", renamed))
             yield
 
     def states(self, upto: int, chance: random.Random) -> Iterator[Found]:

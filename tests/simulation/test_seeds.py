@@ -45,7 +45,9 @@ def test_p_the_simulation_meets_what_it_is_there_for() -> None:
 
 def test_a_seed_is_one_history_in_every_process() -> None:
     ours = [trace(seed).trace for seed in (1, 10, 27, 1791)]
-    code = "from tests.simulation.stage import trace; print([trace(seed).trace for seed in (1, 10, 27, 1791)])"
+    code = (
+        "from tests.simulation.stage import trace; print([trace(seed).trace for seed in (1, 10, 27, 1791)])"
+    )
     theirs = subprocess.run(
         [sys.executable, "-c", code],
         cwd=Path(__file__).parents[2],

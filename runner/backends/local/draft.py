@@ -1,7 +1,8 @@
 """Writing a file so that its name shows the old content or the new, and never a part.
 
-Temporary file in the same folder > write > times > fsync > close > (old one into the trash) > rename >
-fsync of the folder. Source: reliability.md §3, what is fsynced when; cells D1 D4 P8 P10.
+Temporary file in the same folder > write > times > fsync > close > rename > fsync of the folder. An old file gets
+a second name in the trash first, and then the two exchange their names where that is one step: so it is seen what gave
+up its name. Source: reliability.md §3, what is fsynced when; cells D1 D4 P8 P10.
 """
 
 import os
@@ -13,12 +14,24 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from runner.backends.local.faults import WRITING, unsynced
-from runner.backends.local.rename import rename_new
-from runner.backends.local.safe import check_new, generation, let_go, look_for, node, open_folder, sync
+from runner.backends.local.rename import rename_new, swap
+from runner.backends.local.safe import (
+    check_new,
+    generation,
+    identity,
+    let_go,
+    look,
+    look_for,
+    node,
+    open_folder,
+    sync,
+)
 from runner.backends.local.trash import Trash, alike
 from runner.model import path as paths
 from runner.model.errors import Exists, Stale
 from runner.model.node import Node, same_content
+
+_REPLACED = "replaced just before it was to be"
 
 
 class Disk(NamedTuple):
@@ -90,7 +103,7 @@ class Draft:
             if old is None:
                 rename_new(self._folder, self._temp, self._folder, self._name)
             else:
-                kept = self._replace(old)
+                kept = self._replace(old, mine)
             self._temp = ""
             sync(self._folder)
             seen = look_for(self._folder, self._name)
@@ -128,17 +141,39 @@ class Draft:
         # an attempt that died between its link in the trash and its rename has moved the ctime, and no more
         return same_content(there, self._expect or "") and self._trash.holds(self._path, seen)
 
-    def _replace(self, old: os.stat_result) -> str:
+    def _replace(self, old: os.stat_result, mine: os.stat_result) -> str:
         kept = self._trash.keep(self._folder, self._path, old)
         try:
-            now = look_for(self._folder, self._name)
-            if now is not None and not alike(now, old):
-                raise Stale("replaced just before it was to be")
-            os.rename(self._temp, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+            self._exchange(old, mine)
         except BaseException:
             self._trash.give_back(kept, self._folder, self._name)
             raise
         return kept
+
+    def _exchange(self, old: os.stat_result, mine: os.stat_result) -> None:
+        """Take the name of the old file, which is in the trash too, and see that it was that one which gave it up."""
+        if look_for(self._folder, self._name) is None:
+            rename_new(self._folder, self._temp, self._folder, self._name)
+            return
+        temp, self._temp = self._temp, ""  # from here on it is not known to be ours, and `discard` keeps off
+        if not swap(self._folder, temp, self._name):
+            self._temp = temp
+            now = look_for(self._folder, self._name)
+            if now is not None and not alike(now, old):
+                raise Stale(_REPLACED)
+            os.rename(temp, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+            return
+        if alike(look(self._folder, temp), old):
+            self._temp = temp
+            os.unlink(temp, dir_fd=self._folder)
+            return
+        swap(self._folder, temp, self._name)  # somebody else was faster: theirs goes back
+        back = look(self._folder, temp)
+        if identity(back) == identity(mine):
+            self._temp = temp
+        else:  # a third one has taken the name from us meanwhile
+            self._trash.take(self._folder, paths.join(paths.parent(self._path), temp), back)
+        raise Stale(_REPLACED)
 
     def _close(self) -> None:
         file, self._file = self._file, -1

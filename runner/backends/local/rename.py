@@ -1,4 +1,4 @@
-"""Renaming that never replaces what is there."""
+"""Renaming that never replaces what is there, and exchanging two names."""
 
 import ctypes
 import errno
@@ -11,6 +11,9 @@ from runner.backends.local.safe import look
 
 _NOREPLACE = {"linux": ("renameat2", 1), "darwin": ("renameatx_np", 4)}
 """The call and its flag: linux/fs.h RENAME_NOREPLACE, sys/stdio.h RENAME_EXCL."""
+
+_EXCHANGE = 2
+"""The flag on both systems: RENAME_EXCHANGE, RENAME_SWAP."""
 
 _NOT_HERE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
 _NO_LINKS = (errno.EPERM, errno.EMLINK, *_NOT_HERE)
@@ -49,6 +52,18 @@ def rename_new(source: int, name: str, target: int, to: str) -> None:
         os.rename(name, to, src_dir_fd=source, dst_dir_fd=target)
     else:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+
+
+def swap(fd: int, one: str, other: str) -> bool:
+    """Exchange two names of a folder in one step; False where there is no such step. Raises FileNotFoundError."""
+    if _CALL is None:
+        return False
+    if _CALL(fd, os.fsencode(one), fd, os.fsencode(other), _EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in _NOT_HERE:
+        return False
+    raise OSError(code, os.strerror(code))
 
 
 def link_new(source: int, name: str, target: int, to: str) -> bool:

@@ -137,7 +137,7 @@ def test_what_is_renamed_is_on_the_disk_before_and_its_name_after(
 
     written, _, replaced = made.replace("close ", "").partition(" then ")
     assert written == "write fsync renameat2 fsync"
-    assert replaced.removesuffix(" close") == "write fsync link fsync rename fsync"
+    assert replaced.removesuffix(" close") == "write fsync link fsync renameat2 fsync"
     assert "fsync close renameat2" in made
 
 
@@ -224,6 +224,50 @@ def test_a_file_that_is_written_to_while_its_successor_comes_in_is_kept(root: Pa
     on(root, act)
 
     assert files(root) == {"file": b"theirs"}
+
+
+@pytest.mark.parametrize("others", [1, 2])
+def test_whoever_takes_the_name_just_before_a_replace_loses_nothing(
+    root: Path, monkeypatch: pytest.MonkeyPatch, others: int
+) -> None:
+    """As late as it can be, and once more while theirs is put back."""
+    (root / "file").write_bytes(b"old")
+    theirs = [f"theirs {number}".encode() for number in range(others)]
+    left = list(theirs)
+    real = rename.swap
+
+    def late(fd: int, one: str, other: str) -> bool:
+        if left:
+            (root / "new").write_bytes(left.pop(0))
+            (root / "new").rename(root / "file")
+        return real(fd, one, other)
+
+    monkeypatch.setattr("runner.backends.local.draft.swap", late)
+
+    async def act(remote: Remote) -> None:
+        with pytest.raises(Stale):
+            await remote.put("file", Content.of(b"ours"), expect=(await remote.stat("file")).generation)
+
+    on(root, act)
+
+    found = files(root)
+    assert found.pop("file") in theirs
+    assert set(found.values()) | {(root / "file").read_bytes()} >= {b"old", *theirs}
+    assert not [path for path in found if not path.startswith(".acdrun-trash/")]
+
+
+def test_a_replace_goes_through_where_names_cannot_be_exchanged(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rename, "_CALL", None)
+    (root / "file").write_bytes(b"old")
+
+    async def act(remote: Remote) -> None:
+        await remote.put("file", Content.of(b"new"), expect=(await remote.stat("file")).generation)
+
+    on(root, act)
+
+    assert files(root) == {"file": b"new", ".acdrun-trash/run/file": b"old"}
 
 
 def test_a_new_file_follows_the_umask_and_a_replaced_one_keeps_its_permissions(root: Path) -> None:
