@@ -231,7 +231,7 @@ def _add_planned(numbers: PairSummary, group: Group, files: Amount) -> None:
             numbers.changed = numbers.changed.plus(*files)
         case (("upload" | "restore"), _):
             numbers.new = numbers.new.plus(*files)
-        case (("move" | "respell"), "folder"):
+        case (("move" | "respell" | "unmove"), "folder"):
             numbers.moved_folders += group.number
         case (("move" | "unmove"), _):
             numbers.moved = numbers.moved.plus(*files)
@@ -249,7 +249,7 @@ def _add_done(numbers: PairSummary, group: Group, files: Amount) -> None:
             _plus(numbers.sent, group.proof, files)
             if group.replaces:
                 numbers.replaced = numbers.replaced.plus(*files)
-        case (("move" | "respell"), "folder"):
+        case (("move" | "respell" | "unmove"), "folder"):
             numbers.renamed_folders += group.number
         case "restore", "folder":
             numbers.made_folders += group.number

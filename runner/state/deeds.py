@@ -12,7 +12,7 @@ TOOK = ("trash", "discard", "clear")
 MADE = ("upload", "restore", "mkdir")
 """Tasks that leave something, be it in the place of something else."""
 
-MOVED = ("move", "unmove")
+MOVED = ("respell", "move", "unmove")
 
 
 class Deed(NamedTuple):

@@ -66,8 +66,10 @@ async def node_at(path: str, remote: Remote) -> Node | None:
 
 
 async def _moved(op: Operation, path: str, node: Node, remote: Remote) -> bool:
-    if node.kind != "file":
+    if node.kind != op.node:
         return False
+    if node.kind == "folder":
+        return node.generation == op.destination
     if any(same_content(known or "", node.generation) for known in (op.destination, op.source)):
         return True
     return await _holds(path, node, op.digest or op.ours, remote)

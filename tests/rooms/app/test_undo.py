@@ -1,5 +1,6 @@
 """Undo: what a run took away comes back, what it moved goes back, and nobody else's work is touched."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -123,6 +124,31 @@ def test_a_name_that_changed_only_its_case_is_as_it_was(world: World) -> None:
 
     assert (first.ops("unmove", "done"), second.ops("unmove", "same")) == (["Readme"], ["Readme"])
     assert world.files("dst") == {"Readme": b"same", "x": b"1"}
+
+
+def test_a_folder_that_changed_only_its_case_is_as_it_was(world: World) -> None:
+    world.fields["dst"] = {"folds": True}
+    ran = mirrored(world, {"Photos/Summer/x": "1", "Photos/y": "2"}, {"photos/summer/x": "1", "photos/y": "2"})
+    before = state(world)
+    assert ran.ops("respell", "done") == ["photos", "photos/summer"]
+
+    first, second = world.undo(ran), world.undo(ran)
+
+    assert (first.code, second.code) == (0, 0)
+    assert sorted(first.ops("unmove", "done")) == ["Photos", "photos/Summer"]
+    assert sorted(second.ops("unmove", "same")) == ["Photos", "photos/Summer"]
+    assert world.files("dst") == {"Photos/Summer/x": b"1", "Photos/y": b"2"}
+    assert world.undo(first).code == 0
+    assert state(world) == before
+
+
+def test_a_folder_that_has_another_name_by_now_keeps_it(world: World) -> None:
+    world.fields["dst"] = {"folds": True}
+    ran = mirrored(world, {"Photos/x": "1"}, {"photos/x": "1"})
+    asyncio.run(world.memory("dst").move("photos", "PHOTOS"))
+
+    assert world.undo(ran).code == 3
+    assert world.files("dst") == {"PHOTOS/x": b"1"}
 
 
 def test_what_was_changed_since_is_not_touched_and_the_rest_comes_back(world: World) -> None:
