@@ -73,28 +73,24 @@ class Upload(Task):
         return Outcome(proof=proof, ref=stored.replaced, stored=stored.generation, digest=digest)
 
     async def _store(self, op: Operation, content: Content, ctx: Context) -> Node:
-        """What an earlier try of ours has put back is what it was, under a new stamp."""
+        """What an earlier try of ours has put back is what it was, under a new stamp.
+
+        When it could not be put back nothing is there: it is in the trash, as what is replaced always is.
+        """
         try:
             return await ctx.destination.put(op.there, content, expect=op.destination)
         except Stale:
-            there = await self._put_back(op, ctx) if op.again else None
-            if there is None:
+            if not op.again:
                 raise
-            return await ctx.destination.put(op.there, content, expect=there.generation)
-
-    async def _put_back(self, op: Operation, ctx: Context) -> Node | None:
-        try:
-            there = await ctx.destination.stat(op.there)
-        except NotFound:
-            return None
-        return there if same_content(op.destination or "", there.generation) else None
+            there = await _found(op.there, ctx)
+            if there is not None and not same_content(op.destination or "", there.generation):
+                raise
+            expect = there.generation if there is not None else None
+            return await ctx.destination.put(op.there, content, expect=expect)
 
     async def _already_there(self, op: Operation, ctx: Context) -> Outcome | None:
-        try:
-            there = await ctx.destination.stat(op.there)
-        except NotFound:
-            return None
-        if there.kind != "file" or there.size != op.size:
+        there = await _found(op.there, ctx)
+        if there is None or there.kind != "file" or there.size != op.size:
             return None
         ours = await ctx.source.checksum(op.path, ctx.algorithm, expect=op.source)
         same = ours == await _checksum(op.there, there, ctx)
@@ -113,6 +109,13 @@ class Upload(Task):
         if await _checksum(op.there, stored, ctx) != sent:
             raise Damaged("what is stored is not what was sent", path=op.there)
         return ctx.algorithm
+
+
+async def _found(path: str, ctx: Context) -> Node | None:
+    try:
+        return await ctx.destination.stat(path)
+    except NotFound:
+        return None
 
 
 async def _checksum(path: str, node: Node, ctx: Context) -> Checksum:

@@ -275,6 +275,21 @@ def test_N11_bytes_that_stand_there_wrong_after_an_upload_are_damage_and_no_drif
     assert world.files("dst")["lost"] == b"0"
 
 
+@pytest.mark.torture
+def test_N9_what_was_withdrawn_and_did_not_get_its_old_content_back_is_sent_again(world: World) -> None:
+    world.write("dst", {"a": "old"}, mtime_ns=10**18 + 10**10)
+    world.write("src", {"a": "the new"})
+    world.spoil("dst", Fault("put", 1, "wrong digest", path="a"), Fault("restore", 1))
+
+    ended = world.run(world.pair("mirror", guard={"overwrite": {"max": "100%"}}))
+
+    assert (ended.code, ended.op("upload", "a").tries) == (0, 2)
+    assert world.files("dst") == {"a": b"the new"}
+    assert b"old" in world.trash("dst")["a"]
+    assert world.undo(ended).code == 0
+    assert world.files("dst") == {"a": b"old"}
+
+
 @pytest.mark.parametrize("sample", ["100%", "50%", "0%"])
 def test_reading_back_covers_the_sample_and_is_written_down(world: World, sample: str) -> None:
     files = {f"f{number:03}": str(number) for number in range(60)}
