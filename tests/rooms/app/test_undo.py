@@ -128,7 +128,9 @@ def test_a_name_that_changed_only_its_case_is_as_it_was(world: World) -> None:
 
 def test_a_folder_that_changed_only_its_case_is_as_it_was(world: World) -> None:
     world.fields["dst"] = {"folds": True}
-    ran = mirrored(world, {"Photos/Summer/x": "1", "Photos/y": "2"}, {"photos/summer/x": "1", "photos/y": "2"})
+    ran = mirrored(
+        world, {"Photos/Summer/x": "1", "Photos/y": "2"}, {"photos/summer/x": "1", "photos/y": "2"}
+    )
     before = state(world)
     assert ran.ops("respell", "done") == ["photos", "photos/summer"]
 
