@@ -150,3 +150,13 @@ def patient() -> bool:
     """May this task still wait for a service that asks for it? Not once the budget of its retry is used up."""
     mine = current.get(None)
     return mine is None or not mine.used_up
+
+
+async def again(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Make a call, and make it again where its error allows it: one that looks after a lost answer itself."""
+    try:
+        return await attempt()
+    except AcdrunError as error:
+        if not error.retry or isinstance(error, Unclear):
+            raise
+        return await in_force().again(attempt, error)

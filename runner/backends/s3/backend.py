@@ -7,16 +7,16 @@ from dataclasses import replace
 from typing import Self
 
 from runner.backends.s3.answers import NoBucket
-from runner.backends.s3.below import anything, below, found_below, hidden
+from runner.backends.s3.below import anything, found_below
 from runner.backends.s3.config import S3Config
 from runner.backends.s3.connect import Connection, connect
 from runner.backends.s3.copies import Copies
 from runner.backends.s3.listing import LAST, buckets, objects
 from runner.backends.s3.nodes import Found
-from runner.backends.s3.objects import At, Objects
+from runner.backends.s3.objects import Objects
 from runner.backends.s3.probe import Conditions
 from runner.backends.s3.store import Store
-from runner.backends.s3.trash import MOST_BYTES, TRASH, Trash
+from runner.backends.s3.trash import Shelf, Trash
 from runner.backends.s3.versions import Versions
 from runner.model import path as paths
 from runner.model.backend import (
@@ -30,6 +30,7 @@ from runner.model.content import CHUNK, Content
 from runner.model.errors import Blocked, Exists, NotFound, Stale, Unsupported, UsageError
 from runner.model.node import Node
 from runner.remote.close import closing
+from runner.remote.dated import MOST_BYTES, TRASH, At, below, hidden
 from runner.state.heads import Head
 
 _ASKED_AT_ONCE = 32
@@ -64,7 +65,7 @@ class S3:
         self._root = paths.join(config.bucket, config.root.strip("/"))
         self._objects = Objects(self._wire, connection.heads, connection.place, config.storage_class)
         self._copies = Copies(self._objects)
-        self._trash = Trash(self._objects, self._copies, run)
+        self._trash = Trash(Shelf(self._objects, self._copies), run)
         self._versions = Versions(self._objects, self._copies)
         self._store = Store(self._objects, self._copies, self._trash, self._versions, connection.memory)
         top = self._at("")

@@ -2,20 +2,9 @@
 
 from runner.backends.s3.listing import objects
 from runner.backends.s3.nodes import Found
-from runner.backends.s3.objects import At
-from runner.backends.s3.trash import TRASH
 from runner.backends.s3.wire import S3Wire
 from runner.remote.close import closing
-
-
-def below(key: str) -> str:
-    """What every key below this one begins with."""
-    return f"{key}/" if key else ""
-
-
-def hidden(key: str) -> bool:
-    """Is it in a trash?"""
-    return TRASH in key and TRASH in key.split("/")[:-1]
+from runner.remote.dated import At, below, hidden
 
 
 async def anything(wire: S3Wire, at: At) -> bool:

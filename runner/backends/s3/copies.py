@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from runner.backends.s3.answers import within
 from runner.backends.s3.documents import document, text
 from runner.backends.s3.nodes import Found, bare
-from runner.backends.s3.objects import At, Objects, source_of
+from runner.backends.s3.objects import Objects, source_of
 from runner.backends.s3.wire import Ask
 from runner.model.errors import BadAnswer
+from runner.remote.dated import At
 
 _PIECE = 1 << 30
 

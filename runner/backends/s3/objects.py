@@ -1,7 +1,6 @@
 """Single objects: look, read, store in one piece, copy, remove."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import AsyncGenerator, Sequence
 
 from runner.backends.s3.answers import Failed, within
 from runner.backends.s3.documents import document, text
@@ -9,13 +8,12 @@ from runner.backends.s3.nodes import MTIME, Found, bare, is_where, md5_of, opaqu
 from runner.backends.s3.sign import encoded
 from runner.backends.s3.wire import Ask, S3Wire
 from runner.model.checksum import Checksum
-from runner.model.errors import AcdrunError, Changed, Damaged, NotFound, Truncated, Unavailable, Unclear
-from runner.remote import retry
+from runner.model.errors import Changed, Damaged, NotFound, Truncated, Unavailable, Unclear
 from runner.remote.close import closing
+from runner.remote.dated import At
 from runner.remote.mtime import as_seconds
+from runner.remote.retry import again
 from runner.state.heads import Head, Heads
-
-T = TypeVar("T")
 
 _KEPT_HEADERS = (
     "content-type",
@@ -42,13 +40,6 @@ class Misstored(Damaged):
     def __init__(self, message: str, etag: str) -> None:
         super().__init__(message)
         self.etag = etag
-
-
-class At(NamedTuple):
-    """Where an object is."""
-
-    bucket: str
-    key: str
 
 
 class Objects:
@@ -191,13 +182,3 @@ def source_of(at: At, version: str) -> str:
     """An object, or one version of it, as a copy is told of it."""
     source = f"/{encoded(at.bucket)}/{encoded(at.key, safe='/')}"
     return f"{source}?versionId={encoded(version)}" if version else source
-
-
-async def again(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Make a call, and make it again where its error allows it: one that looks after a lost answer itself."""
-    try:
-        return await attempt()
-    except AcdrunError as error:
-        if not error.retry or isinstance(error, Unclear):
-            raise
-        return await retry.in_force().again(attempt, error)

@@ -12,8 +12,7 @@ from xml.sax.saxutils import escape
 from runner.backends.s3.answers import within
 from runner.backends.s3.documents import document, local, space, text
 from runner.backends.s3.nodes import MD5, Found, bare, md5_of, opaque, to_base64
-from runner.backends.s3.objects import At, Objects, again
-from runner.backends.s3.room import Room
+from runner.backends.s3.objects import Objects
 from runner.backends.s3.wire import Ask
 from runner.model.checksum import Checksum
 from runner.model.content import Content
@@ -28,6 +27,9 @@ from runner.model.errors import (
     Unsupported,
 )
 from runner.remote.close import closing
+from runner.remote.dated import At
+from runner.remote.retry import again
+from runner.remote.room import Room
 from runner.state.heads import Begun, Head
 
 _MIB = 1 << 20

@@ -9,15 +9,16 @@ from runner.backends.s3 import probe
 from runner.backends.s3.answers import Failed
 from runner.backends.s3.copies import Copies
 from runner.backends.s3.nodes import Found
-from runner.backends.s3.objects import At, Misstored, Objects
+from runner.backends.s3.objects import Misstored, Objects
 from runner.backends.s3.parts import Parts
 from runner.backends.s3.probe import Conditions
-from runner.backends.s3.room import Room
-from runner.backends.s3.trash import TRASH, Trash
+from runner.backends.s3.trash import Trash
 from runner.backends.s3.versions import Versions
 from runner.model.content import Content
 from runner.model.errors import AcdrunError, Damaged, Exists, NotFound, Stale, Unavailable
 from runner.remote.close import closing
+from runner.remote.dated import TRASH, At
+from runner.remote.room import Room
 
 WHOLE = 16 << 20
 """Content up to this many bytes is stored by one request."""

@@ -7,11 +7,12 @@ from runner.backends.s3.copies import Copies
 from runner.backends.s3.documents import document, local, text
 from runner.backends.s3.listing import decoded
 from runner.backends.s3.nodes import Found, bare, instant_ns, md5_of, whole_number
-from runner.backends.s3.objects import At, Objects
+from runner.backends.s3.objects import Objects
 from runner.backends.s3.wire import Ask
 from runner.model import path as paths
 from runner.model.backend import Trashed
 from runner.model.errors import BadAnswer, NotFound
+from runner.remote.dated import At
 
 _WORD = "version:"
 _MOST_ID = 1024
