@@ -121,10 +121,16 @@ class Copy(NamedTuple):
 
 
 class Copied(NamedTuple):
-    """A file that was copied: the node that stands there, and the checksum of the bytes that were read."""
+    """A file that was copied: the node that stands there, and the checksum of the bytes that were read.
+
+    checksum: None where nobody has read the bytes, and nobody knows. proof: what shows that they are the source's,
+    where it is not the checksum. note: what a person is to know of it besides.
+    """
 
     node: Node
-    checksum: Checksum
+    checksum: Checksum | None
+    proof: str = ""
+    note: str = ""
 
 
 class Copying(NamedTuple):

@@ -40,9 +40,15 @@ class Upload(Task):
         proof = ctx.algorithm if how.proven else "size"
         for at, copied in zip(fresh, done, strict=True):
             if copied is not None:
-                op, digest = ops[at], str(copied.checksum)
-                ctx.hashes.learn(ctx.source.place, op.source or "", copied.checksum, op.mtime_ns, began)
-                outcomes[at] = Outcome(proof=proof, stored=copied.node.generation, digest=digest)
+                op, digest = ops[at], str(copied.checksum or "")
+                if copied.checksum is not None:
+                    ctx.hashes.learn(ctx.source.place, op.source or "", copied.checksum, op.mtime_ns, began)
+                outcomes[at] = Outcome(
+                    proof=copied.proof or proof,
+                    note=copied.note,
+                    stored=copied.node.generation,
+                    digest=digest,
+                )
         return outcomes
 
     async def run(self, op: Operation, ctx: Context) -> Outcome:

@@ -91,7 +91,8 @@ def between(emulator: str, rule: Rule = lambda asked: None) -> Iterator[Between]
                 sent = {name: value for name, value in headers.items() if name != "Content-Length"}
                 connection.request(self.command, self.path, body or None, sent)
                 answer = connection.getresponse()
-                kept = {name: value for name, value in answer.getheaders() if name not in _OF_THE_HOP}
+                left_out = _OF_THE_HOP - ({"Content-Length"} if self.command == "HEAD" else set())
+                kept = {name: value for name, value in answer.getheaders() if name not in left_out}
                 said = Said(answer.status, kept, answer.read())
                 connection.close()
                 return said
@@ -104,7 +105,7 @@ def between(emulator: str, rule: Rule = lambda asked: None) -> Iterator[Between]
                 return
             said = said or asked.real()
             self.send_response_only(said.status)
-            for name, value in {**said.headers, "Content-Length": str(len(said.body))}.items():
+            for name, value in {"Content-Length": str(len(said.body)), **said.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(said.body)
@@ -113,7 +114,7 @@ def between(emulator: str, rule: Rule = lambda asked: None) -> Iterator[Between]
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_WR)
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

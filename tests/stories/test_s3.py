@@ -67,9 +67,11 @@ class Shop:
         return sorted(line.strip() for line in out.splitlines())
 
 
-def shop_at(machine: Machine, server: str) -> Shop:
+def shop_at(machine: Machine, server: str | Served) -> Shop:
     """A shop on this server, its buckets made by `acdrun mkdir`."""
-    shop = Shop(machine, served(server), s3.new_bucket(), s3.new_bucket())
+    shop = Shop(
+        machine, served(server) if isinstance(server, str) else server, s3.new_bucket(), s3.new_bucket()
+    )
     folder = machine.home / "config" / "acdrun"
     folder.mkdir(parents=True)
     (folder / "remotes.yaml").write_text(yaml.safe_dump({"version": 1, "remotes": shop.remotes()}))

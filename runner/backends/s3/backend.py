@@ -1,6 +1,5 @@
 """The driver for Amazon S3, and for servers that speak its protocol."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -14,13 +13,19 @@ from runner.backends.s3.copies import Copies
 from runner.backends.s3.listing import LAST, buckets, objects
 from runner.backends.s3.nodes import Found
 from runner.backends.s3.objects import Objects
+from runner.backends.s3.peer import Peering
 from runner.backends.s3.probe import Conditions
 from runner.backends.s3.store import Store
 from runner.backends.s3.trash import Shelf, Trash
+from runner.backends.s3.unlisted import Unlisted
 from runner.backends.s3.versions import Versions
 from runner.model import path as paths
 from runner.model.backend import (
+    Backend,
     Capabilities,
+    Copied,
+    Copy,
+    Copying,
     Identity,
     Quota,
     Setting,
@@ -31,9 +36,6 @@ from runner.model.errors import Blocked, Exists, NotFound, Stale, Unsupported, U
 from runner.model.node import Node
 from runner.remote.close import closing
 from runner.remote.dated import MOST_BYTES, TRASH, At, below, hidden
-from runner.state.heads import Head
-
-_ASKED_AT_ONCE = 32
 
 list_ = list  # the class has a verb of that name
 
@@ -64,12 +66,20 @@ class S3:
         self._wire = connection.wire
         self._root = paths.join(config.bucket, config.root.strip("/"))
         self._objects = Objects(self._wire, connection.heads, connection.place, config.storage_class)
+        self._unlisted = Unlisted(self._objects)
         self._copies = Copies(self._objects)
         self._trash = Trash(Shelf(self._objects, self._copies), run)
         self._versions = Versions(self._objects, self._copies)
         self._store = Store(self._objects, self._copies, self._trash, self._versions, connection.memory)
+        self._peering = Peering(
+            self._objects, self._copies, self._store, self._holdable, lambda: self.at_once
+        )
         top = self._at("")
-        self.can = replace(self.can, max_path=MOST_BYTES - len(below(top.key).encode()))
+        self.can = replace(
+            self.can,
+            max_path=MOST_BYTES - len(below(top.key).encode()),
+            copies=f"{connection.place} {connection.owner}",
+        )
         if top.bucket and (known := self._store.known(top.bucket)) is not None:
             self._found_out(known)
 
@@ -149,31 +159,7 @@ class S3:
 
     async def timed(self, nodes: Sequence[tuple[str, Node]]) -> Sequence[Node]:
         """See `Timed.timed`; a HEAD for each file that was never asked about."""
-        door = asyncio.Semaphore(_ASKED_AT_ONCE)
-
-        async def ask(at: At, node: Node) -> Node:
-            async with door:
-                found = await self._objects.find(at)
-            if found is None or found.etag != node.generation:
-                return node
-            return node._replace(mtime_ns=found.mtime_ns, checksum=node.checksum or found.checksum)
-
-        ats = [self._at(path) for path, _ in nodes]
-        known = self._known(ats)
-        result: list[Node] = [node for _, node in nodes]
-        asked = []
-        for number, (at, node) in enumerate(zip(ats, result, strict=True)):
-            head = known.get(at)
-            if head is not None and head.generation == node.generation:
-                result[number] = node._replace(
-                    mtime_ns=head.mtime_ns, checksum=node.checksum or head.checksum
-                )
-            else:
-                asked.append(number)
-        answers = await asyncio.gather(*(ask(ats[number], result[number]) for number in asked))
-        for number, node in zip(asked, answers, strict=True):
-            result[number] = node
-        return result
+        return await self._unlisted.timed([self._at(path) for path, _ in nodes], [node for _, node in nodes])
 
     async def stat(self, path: str) -> Node:
         """See `Backend.stat`; the file where a file and a folder have one name."""
@@ -204,6 +190,24 @@ class S3:
             return self._shown((await self._store.create(at, content)).node())
         found, ref = await self._store.replace(at, self._above(at.bucket), content, expect)
         return self._shown(found.node())._replace(replaced=ref)
+
+    async def copy_from(
+        self, source: Backend, batch: Sequence[Copy], how: Copying
+    ) -> Sequence[Copied | None]:
+        """See `Peer.copy_from`: the service copies; what its ETags do not prove is left to be sent."""
+        if not isinstance(source, S3) or source.can.copies != self.can.copies:
+            raise Unsupported("only what the same service keeps, under the same keys, is copied by it")
+        done: list_[Copied | None] = [None] * len(batch)
+        if how.algorithm != "md5" or not self.can.checksums or not source.can.checksums:
+            return done
+        for bucket in {self._at(one.path).bucket for one in batch}:
+            numbers = [n for n, one in enumerate(batch) if self._at(one.path).bucket == bucket]
+            await self._ready(bucket)
+            guard = await self._store.copies_ready(bucket, self._above(bucket))
+            some = await self._peering.take(source._at, [batch[n] for n in numbers], how, guard)
+            for number, one in zip(numbers, some, strict=True):
+                done[number] = one
+        return done
 
     async def mkdir(self, path: str) -> Node:
         """See `Backend.mkdir`; makes the bucket where the path is no more than that, and nothing else."""
@@ -326,30 +330,10 @@ class S3:
             )
         return at
 
-    def _known(self, ats: Sequence[At]) -> dict[At, Head]:
-        found: dict[At, Head] = {}
-        for bucket in {at.bucket for at in ats}:
-            keys = [at.key for at in ats if at.bucket == bucket]
-            heads = self._connection.heads.known(self._objects.place(bucket), keys)
-            found.update({At(bucket, key): head for key, head in heads.items()})
-        return found
-
     def _digested(self, bucket: str, found: list_[Found]) -> list_[Found]:
-        """With the digests that are remembered of what was stored in parts."""
         if not self.can.checksums:
             return [one._replace(checksum=None) for one in found]
-        parted = [At(bucket, one.key) for one in found if one.checksum is None]
-        if not parted:
-            return found
-        known = self._known(parted)
-        return [
-            one._replace(checksum=head.checksum)
-            if one.checksum is None
-            and (head := known.get(At(bucket, one.key))) is not None
-            and head.generation == one.etag
-            else one
-            for one in found
-        ]
+        return self._unlisted.digested(bucket, found)
 
     def _shown(self, node: Node) -> Node:
         return node if self.can.checksums else node._replace(checksum=None)

@@ -20,13 +20,14 @@ from runner.state.heads import Heads
 class Connection:
     """The wire, what is remembered of objects, and where it is remembered what the server makes of preconditions.
 
-    place: the service, as memories name it.
+    place: the service, as memories name it; owner: whose keys sign, without telling them.
     """
 
     wire: S3Wire
     engine: Engine
     heads: Heads
     place: str
+    owner: str
     folder: Path
 
     def memory(self, bucket: str) -> Path:
@@ -58,4 +59,5 @@ async def connect(
     wire = Wire(engine, throttle, classify, remote=setting.remote, redirected=classify)
     s3 = S3Wire(wire, config, keys, region)
     folder = setting.state / "s3"
-    return Connection(s3, engine, Heads(folder / "heads.db"), s3.endpoint, folder)
+    owner = hashlib.sha256(keys.id.encode()).hexdigest()[:16]
+    return Connection(s3, engine, Heads(folder / "heads.db"), s3.endpoint, owner, folder)

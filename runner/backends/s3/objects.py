@@ -4,11 +4,30 @@ from collections.abc import AsyncGenerator, Sequence
 
 from runner.backends.s3.answers import Failed, within
 from runner.backends.s3.documents import document, text
-from runner.backends.s3.nodes import MTIME, Found, bare, is_where, md5_of, opaque, to_base64, told
+from runner.backends.s3.nodes import (
+    MTIME,
+    Found,
+    bare,
+    is_where,
+    md5_of,
+    opaque,
+    to_base64,
+    told,
+    whole_number,
+)
 from runner.backends.s3.sign import encoded
 from runner.backends.s3.wire import Ask, S3Wire
 from runner.model.checksum import Checksum
-from runner.model.errors import Changed, Damaged, NotFound, Truncated, Unavailable, Unclear
+from runner.model.errors import (
+    BadAnswer,
+    Changed,
+    Damaged,
+    NotFound,
+    Truncated,
+    Unavailable,
+    Unclear,
+    Unsupported,
+)
 from runner.remote.close import closing
 from runner.remote.dated import At
 from runner.remote.mtime import as_seconds
@@ -96,9 +115,11 @@ class Objects:
         headers = [("content-type", "application/octet-stream")]
         if mtime_ns is not None:
             headers.append((MTIME, as_seconds(mtime_ns)))
-        if self._storage_class:
-            headers.append(("x-amz-storage-class", self._storage_class))
-        return headers
+        return [*headers, *self.classed()]
+
+    def classed(self) -> list[tuple[str, str]]:
+        """The header that names the storage class, where one is configured."""
+        return [("x-amz-storage-class", self._storage_class)] if self._storage_class else []
 
     async def put(
         self, at: At, data: bytes, mtime_ns: int | None, condition: tuple[str, str] | None
@@ -136,13 +157,14 @@ class Objects:
 
     async def copy(
         self, at: At, to: At, *, expect: str | None, version: str = "", more: Sequence[tuple[str, str]] = (),
-        plain: bool = False,
+        plain: bool = False, also: Sequence[tuple[str, str]] = (),
     ) -> str:  # fmt: skip
         """Copy within the service, with all metadata; return the ETag of the copy. Raises Failed, NotFound.
 
         expect: the ETag that is meant; version: that is meant, "" for the newest. more, plain: see `Copies.copy`.
+        also: headers that are no metadata.
         """
-        headers = [("x-amz-copy-source", source_of(at, version))]
+        headers = [("x-amz-copy-source", source_of(at, version)), *also]
         if expect is not None:
             headers.append(("x-amz-copy-source-if-match", f'"{expect}"'))
         kept = await self.metadata(at, version, plain=plain) if more or plain else []
@@ -156,6 +178,18 @@ class Objects:
             return bare(text(document(reply.body), "ETag"))
 
         return await again(attempt)
+
+    async def layout(self, at: At, found: Found) -> int:
+        """Bytes in each part of an object that was stored in parts; 0 where it was not, or the service does not say."""
+        count = found.etag.partition("-")[2]
+        if not count.isdigit():
+            return 0
+        try:
+            reply = await self.wire.call(Ask("HEAD", *at, query={"partNumber": "1"}))
+        except (Failed, Unsupported, BadAnswer):
+            return 0
+        size = whole_number(reply.headers.get("content-length", ""))
+        return size if size and -(-found.size // size) == int(count) else 0
 
     async def remove(self, at: At, *, expect: str | None, version: str = "") -> None:
         """Remove the object, or one version of it for good. Raises Failed."""
@@ -178,7 +212,7 @@ class Objects:
         self.heads.learn(self.place(at.bucket), at.key, Head(found.etag, found.mtime_ns, found.checksum))
 
 
-def source_of(at: At, version: str) -> str:
+def source_of(at: At, version: str = "") -> str:
     """An object, or one version of it, as a copy is told of it."""
     source = f"/{encoded(at.bucket)}/{encoded(at.key, safe='/')}"
     return f"{source}?versionId={encoded(version)}" if version else source

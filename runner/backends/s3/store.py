@@ -11,7 +11,7 @@ from runner.backends.s3.copies import Copies
 from runner.backends.s3.nodes import Found
 from runner.backends.s3.objects import Misstored, Objects
 from runner.backends.s3.parts import Parts
-from runner.backends.s3.probe import Conditions
+from runner.backends.s3.probe import Conditions, CopyConditions
 from runner.backends.s3.trash import Trash
 from runner.backends.s3.versions import Versions
 from runner.model.content import Content
@@ -47,12 +47,16 @@ class Store:
         self._room = Room(_HELD)
         self._parts = Parts(objects, self._room, PART)
         self._conditions: dict[str, Conditions] = {}
+        self._copying: dict[str, CopyConditions] = {}
         self._probing: dict[str, asyncio.Lock] = {}
         self._writing: dict[At, asyncio.Lock] = {}
 
     def known(self, bucket: str) -> Conditions | None:
         """What is known already of the bucket's server."""
-        if bucket not in self._conditions and (kept := probe.kept(self._memory(bucket))) is not None:
+        if (
+            bucket not in self._conditions
+            and (kept := probe.kept(self._memory(bucket), Conditions)) is not None
+        ):
             self._conditions[bucket] = kept
         return self._conditions.get(bucket)
 
@@ -66,10 +70,26 @@ class Store:
                 self._conditions[bucket] = known
         return known
 
+    async def copies_ready(self, bucket: str, above: str) -> CopyConditions:
+        """What the bucket's server makes of preconditions of copies; tried once."""
+        async with self._probing.setdefault(bucket, asyncio.Lock()):
+            if bucket not in self._copying:
+                memory = self._memory(f"{bucket} copies")
+                known = probe.kept(memory, CopyConditions)
+                if known is None:
+                    known = await probe.probe_copies(self._objects.wire, bucket, f"{above}{TRASH}/")
+                    probe.keep(memory, known)
+                self._copying[bucket] = known
+        return self._copying[bucket]
+
+    def removes(self, bucket: str) -> bool:
+        """Does the bucket's server mind what a removal expects?"""
+        return self._conditions[bucket].remove
+
     async def create(self, at: At, content: Content) -> Found:
         """Store content where nothing is. Raises Exists, Damaged."""
         strong = self._conditions[at.bucket].create
-        async with self._alone(at):
+        async with self.alone(at):
             if not strong and await self._objects.find(at) is not None:
                 raise Exists("something is there already")
             try:
@@ -86,7 +106,7 @@ class Store:
         Returns the new object, and what brings the old one back. Raises Stale, Damaged.
         """
         strong = self._conditions[at.bucket].replace
-        async with self._alone(at):
+        async with self.alone(at):
             old = await self._expected(at, expect)
             ref = await self._kept(at, above, old)
             try:
@@ -105,7 +125,7 @@ class Store:
 
     async def trash(self, at: At, above: str, found: Found) -> str:
         """Remove the state `found`, of which a copy is in the trash before; return what brings it back."""
-        async with self._alone(at):
+        async with self.alone(at):
             ref = await self._kept(at, above, found)
             try:
                 await self._remove(at, found.etag)
@@ -182,7 +202,7 @@ class Store:
         return found
 
     @asynccontextmanager
-    async def _alone(self, at: At) -> AsyncIterator[None]:
+    async def alone(self, at: At) -> AsyncIterator[None]:
         """One write to a key at a time: not every server that compares does so in the same step (Swift does not)."""
         lock = self._writing.setdefault(at, asyncio.Lock())
         async with lock:

@@ -218,7 +218,7 @@ def test_a_large_object_goes_to_the_trash_and_back_in_pieces(bucket: Bucket) -> 
 
     async def act(remote: Remote) -> None:
         copies = remote.backend._copies  # type: ignore[attr-defined]
-        copies._most, copies._piece = 6 << 20, 6 << 20
+        copies.most, copies._piece = 6 << 20, 6 << 20
         ref = await remote.trash("big", expect=node.generation)
         assert await children(remote) == {}
         assert await remote.restore(ref) == "big"
