@@ -20,6 +20,7 @@ from runner.model.errors import AcdrunError, PlanStale
 from runner.model.exits import Exit
 from runner.model.node import Node
 from runner.model.path import fold, join, name, order, parent, within
+from runner.plan.alias import alias
 from tests.lab.worlds import World
 from tests.laws.killing import Killed
 from tests.simulation import after
@@ -381,7 +382,10 @@ class Life:
         return content in self.past.get(where, set())
 
     def lacking(self, ends: Ends, theirs: Snapshot, *, folded: bool = False) -> list[str]:
-        """Files of the source that the destination does not show as they are. A twin may be there under an alias."""
+        """Files of the source that the destination does not show as they are.
+
+        A twin may be there under an alias, and keeps it for as long as the other one stands at its name.
+        """
         form, ours = (fold if folded else str), self.source.below(ends.source)
         there = {form(path): data for path, data in theirs.files.items()}
         beside: dict[str, set[bytes]] = {}
@@ -393,6 +397,7 @@ class Life:
             for path, data in ours.files.items()
             if there.get(form(path)) != data
             and not (path in twins and data in beside.get(fold(parent(path)), set()))
+            and not (self.policy.case == "rename" and there.get(form(_aliased(path))) == data)
         ]
 
     def _twins_of(self, ours: Snapshot) -> set[str]:
@@ -784,3 +789,7 @@ class Life:
                 raise self.broken("I5", "a further run still finds something to do")
             if self.policy.verifies:
                 after.verified(self)
+
+
+def _aliased(path: str) -> str:
+    return join(parent(path), alias(name(path)))
