@@ -113,6 +113,7 @@ class Act:
     marks: "Counter[str]" = field(default_factory=Counter)
     under_way: int = 0
     effects: int = 0
+    moves: int = 0
 
     @property
     def chance(self) -> random.Random:
@@ -224,6 +225,7 @@ class Act:
         """Just after an effect."""
         life, old = self.life, before.node
         self.effects += 1
+        self.moves += verb == "move"
         life.say(f"{side} {verb} {path!r}")
         life.hits[f"effect: {verb}"] += 1
         if side == "src":
@@ -785,6 +787,9 @@ class Life:
         if code == 0:
             act = self.new_act(quiet=True)
             again = self.do(act, lambda options: app.run(self.manifest, options))
+            if self.policy.case == "rename" and act.effects and act.effects == act.moves:
+                act = self.new_act(quiet=True)  # a twin that has gone leaves its name to the other one
+                again = self.do(act, lambda options: app.run(self.manifest, options))
             if (again != 0 and not self.forbidden) or act.effects:
                 raise self.broken("I5", "a further run still finds something to do")
             if self.policy.verifies:
