@@ -4,10 +4,11 @@ import contextlib
 import functools
 from collections.abc import AsyncIterator
 
+from runner.app.chained import chained
 from runner.app.looking import last_places
 from runner.app.memory import pair_key
 from runner.app.options import Options
-from runner.app.places import Indexing, Remotes, scope
+from runner.app.places import Indexing, Remotes
 from runner.manifest.manifest import Manifest
 from runner.model.errors import UsageError
 from runner.model.events import Listener
@@ -36,7 +37,7 @@ async def contexts_of(
         guards = {stage.pair: stage.id for stage in journal.stages() if stage.task == "guard"}
         indexing = Indexing(tell, options.fresh) if _goes_by_an_index(journal, manifest) else None
         remotes = Remotes(manifest, options.state, journal.header.id, stack, indexing)
-        contexts = {}
+        contexts: dict[str, Context] = {}
         places = last_places(options.state, manifest)
         for pair in manifest.pairs:
             source, destination = await remotes.at(pair.source), await remotes.at(pair.destination)
@@ -44,6 +45,7 @@ async def contexts_of(
             algorithm = common_algorithm(source.can, destination.can)
             tally = functools.partial(account.tally, pair.name)
             not_yet = filled_by(pair, manifest) if journal.header.state == "planning" else ""
+            source = chained(pair, source, manifest, journal, contexts.__getitem__, hashes.known)
             key = pair_key(manifest, pair)
             contexts[pair.name] = Context(
                 pair, source, destination, algorithm, hashes, tally, tell,
@@ -80,16 +82,9 @@ def _by_time(pair: Pair, source: Remote, destination: Remote) -> str:
 
 
 def filled_by(pair: Pair, manifest: Manifest) -> str:
-    """What writes to the pair's source before it runs, in words; "" when nothing does that we know of."""
+    """The hook that runs before the pair and may write to its source, in words; "" when there is none."""
     job = manifest.job(pair.job)
-    if job.before:
-        return f"the hook before {job.name!r}"
-    here, needed = scope(manifest, pair.source), list(job.needs)
-    for name in needed:  # grows
-        needed += [more for more in manifest.job(name).needs if more not in needed]
-        if any(scope(manifest, other.destination).overlaps(here) for other in manifest.job(name).pairs):
-            return f"job {name!r}"
-    return ""
+    return f"the hook before {job.name!r}" if job.before else ""
 
 
 def _check_proof(pair: Pair, source: Remote, destination: Remote) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from runner import __version__
 from runner.app.applying import weak_operations, writes
+from runner.app.chained import fed
 from runner.app.contexts import contexts_of, filled_by
 from runner.app.leases import leased
 from runner.app.looking import look_again, remember
@@ -100,7 +101,7 @@ async def drain(
         async with contexts_of(journal, manifest, options, tell) as opened:
             contexts = {name: fit(ctx) for name, ctx in opened.items()}
             if not begun:
-                filled = {pair.name for pair in manifest.pairs if filled_by(pair, manifest)}
+                filled = {p.name for p in manifest.pairs if filled_by(p, manifest) or fed(p, manifest)}
                 await look_again(journal, contexts, filled)
                 journal.mark("applying", purpose=_purpose(journal))
                 begun = True

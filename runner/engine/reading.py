@@ -9,6 +9,7 @@ from runner.plan.decide import proof_of_change
 from runner.plan.expand import Expansion
 from runner.plan.match import match
 from runner.remote.close import closing
+from runner.remote.foreseen import Foreseen
 from runner.state.journal import Draft, Journal
 from runner.tasks.list import Listing
 
@@ -50,6 +51,9 @@ async def read_pair(ctx: Context, stages: Mapping[str, int], journal: Journal) -
         for listing in failed or (source, destination):
             ended[f"list {listing.side}"] = error
     await _write(expansion, journal)
+    coming = ctx.source.coming if isinstance(ctx.source, Foreseen) else None
+    if coming is not None:
+        await asyncio.to_thread(coming.bind)
     if expansion.blocked:
         entries = "1 entry is" if expansion.blocked == 1 else f"{expansion.blocked:,} entries are"
         ended.hold = f"held back: {entries} blocked"
@@ -60,6 +64,8 @@ async def read_pair(ctx: Context, stages: Mapping[str, int], journal: Journal) -
         if unknown and not ended[title]:
             ended[title] = f"{unknown} part{'s' * (unknown != 1)} of it could not be listed"
         counts = [("listed", *listing.total), ("folders", listing.folders, 0)]
+        if coming is not None and coming.number and listing is source:
+            counts += [("foreseen", coming.number, 0), ("untimed", coming.untimed, 0)]
         counts += [("excluded", listing.excluded, 0), ("links", listing.links, 0), ("gaps", unknown, 0)]
         await asyncio.to_thread(journal.count, stages[title], counts)
     counts = [(what, *amount) for what, amount in expansion.counts.items()]

@@ -71,7 +71,7 @@ class Context:
     last: what the last good run of the pair left, None when none is known.
     alone: the destination alone is worked on, and the source may be lost.
     by_time: what of the pair is decided by times, in words; "" when nothing is.
-    filled_by: what writes to the source before this pair runs, in a plan, where that has not happened.
+    filled_by: the hook that may fill the source before this pair runs, in a plan, where that has not happened.
     proving: how the pair is verified, in a verification.
     expansion: what turns pairings into operations, where it is not the usual one of a run.
     """

@@ -192,17 +192,7 @@ class Remote:
     ) -> Sequence[Copied | None]:
         """Copy files from a place that this one `takes_from`; see `Peer`."""
         ours, theirs = Below(self.name, self.prefix), Below(source.name, source.prefix)
-        copies = [
-            Copy(
-                theirs.full(one.origin),
-                one.generation,
-                one.size,
-                one.mtime_ns,
-                ours.full(one.path),
-                one.known,
-            )
-            for one in batch
-        ]
+        copies = [one._replace(origin=theirs.full(one.origin), path=ours.full(one.path)) for one in batch]
         await self._request(writes=True)
         with Placing(self.name, self.prefix):
             if not self.takes_from(source):
@@ -331,11 +321,12 @@ class Remote:
             progress=progress,
             expect=expect,
             near=self.can.near,
-            asked=None if self.can.lists_times else lambda: self._time(path, node),
+            asked=None if self.can.mtime_ns is None else lambda: self._time(path, node),
         )
 
     async def _time(self, path: str, node: Node) -> int | None:
-        return (await self.timed([(path, node)]))[0].mtime_ns
+        there = await self.stat(path) if self.can.lists_times else (await self.timed([(path, node)]))[0]
+        return there.mtime_ns
 
     async def _listed(self, path: str, generation: str | None) -> AsyncGenerator[bytes, None]:
         try:

@@ -121,7 +121,8 @@ def _line(change: Change, *, verbose: bool) -> Line:
     sized = change.node == "file" and kind is not REVERTED  # of the old content no size was written down
     size = f"  {show_size(change.size)}" if sized else ""
     reason = f"  {change.reason}" if verbose or kind is CHANGED else ""
-    return Line(f"  {kind.sign}   {what}{size}{reason}", kind.tone)
+    predicted = "  (predicted)" if change.predicted and change.state == "planned" else ""
+    return Line(f"  {kind.sign}   {what}{size}{reason}{predicted}", kind.tone)
 
 
 def _folded(kind: Kind, pair: str, account: Account, files: Amount, most: int) -> Iterator[Line]:

@@ -72,6 +72,7 @@ def pair_fields(numbers: PairSummary) -> Record:
         "undone": dict(numbers.undone), "blocked": numbers.blocked, "gaps": dict(numbers.gaps),
         "left": numbers.left, "aliased": numbers.aliased, "unkept": numbers.unkept,
         "excluded": numbers.excluded, "links": numbers.links,
+        "foreseen": numbers.foreseen, "untimed": numbers.untimed,
         "guard": numbers.guard, "checks": [check._asdict() for check in numbers.checks], "holds": numbers.holds,
     }  # fmt: skip
 

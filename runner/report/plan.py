@@ -40,11 +40,11 @@ def plan_lines(
                 f"hook before {job.name}: {argv} runs first; what it changes is not in this plan", "dim"
             )
         if job.needs:
-            yield Line(
-                f"{job.name} runs after {', '.join(job.needs)}; what that changes is not in this plan", "dim"
-            )
+            yield Line(f"{job.name} runs after {', '.join(job.needs)}", "dim")
         for numbers in summary.pairs:
             if numbers.pair.job == job.name:
+                yield heading(numbers)
+                yield from _predicted(numbers, job.needs)
                 yield from _pair_lines(numbers, account, problems.of(numbers.pair.name), verbose)
         if job.after:
             yield Line(f"hook after {job.name}: {_argv(job.after)} runs last", "dim")
@@ -123,8 +123,21 @@ def trouble_line(trouble: Trouble, sign: str = "!") -> Line:
     return Line(f"  {sign} {path}: {trouble.kind}: {show(trouble.message)}", "block")
 
 
+def _predicted(numbers: PairSummary, needs: Sequence[str]) -> Iterator[Line]:
+    """What of the source nobody has seen yet."""
+    if numbers.foreseen:
+        one, jobs = numbers.foreseen == 1, ", ".join(needs)
+        what = (
+            f"{count(numbers.foreseen, 'path')} of the source {'is' if one else 'are'} as {jobs} will leave"
+        )
+        yield Line(f"  predicted: {what} {'it' if one else 'them'}", "dim")
+    if numbers.untimed:
+        yield Line(
+            f"  not predicted: the times of {count(numbers.untimed)} that are written only then", "warn"
+        )
+
+
 def _pair_lines(numbers: PairSummary, account: Account, problems: Troubles, verbose: bool) -> Iterator[Line]:
-    yield heading(numbers)
     yield from change_lines(numbers, account, verbose=verbose)
     most = len(problems) if verbose else MOST_LINES
     if problems:

@@ -33,6 +33,8 @@ class PairSummary:
     aliased: files whose own name is a twin's at the destination.
     unkept: empty folders of the source, where the destination keeps none.
     blocked: entries that cannot be kept in step; gaps: parts that could not be listed, by side.
+    foreseen: paths of the source that a plan takes to be as an earlier job will leave them; untimed: files among
+    them of whose times nothing is known before.
     guard: "" when it has not spoken, else "ok" or its objections; checks: each limit with its numbers.
     holds: why stages were held or failed.
     """
@@ -70,6 +72,8 @@ class PairSummary:
     unkept: int = 0
     excluded: int = 0
     links: int = 0
+    foreseen: int = 0
+    untimed: int = 0
     guard: str = ""
     checks: list[Check] = field(default_factory=list)
     holds: dict[str, str] = field(default_factory=dict)
@@ -172,6 +176,8 @@ def _add_stage(
         if stage.side == "source":
             numbers.excluded = counts.get("excluded", Amount()).number
             numbers.links = counts.get("links", Amount()).number
+            numbers.foreseen = counts.get("foreseen", Amount()).number
+            numbers.untimed = counts.get("untimed", Amount()).number
     elif stage.task == "match":
         for what, files in counts.items():
             word, _, proof = what.partition(" ")

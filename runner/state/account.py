@@ -24,7 +24,7 @@ class StageFigures(NamedTuple):
 
 
 class Change(NamedTuple):
-    """One operation, as a plan or a log shows it."""
+    """One operation, as a plan or a log shows it. predicted: it rests on what an earlier job is to do."""
 
     pair: str
     task: str
@@ -41,6 +41,7 @@ class Change(NamedTuple):
     tries: int
     ref: str
     target: str
+    predicted: bool
 
 
 class Trouble(NamedTuple):
@@ -229,11 +230,12 @@ class Account:
         """Every operation, by stage and in the order it was planned."""
         query = (
             "SELECT pair, task, path.path, node, size, op.state, destination IS NOT NULL, origin, reason, proof, note,"
-            " kind, tries, ref, target FROM op JOIN stage ON stage.id = op.stage JOIN path ON path.id = op.path"
+            " kind, tries, ref, target, made IS NOT NULL FROM op JOIN stage ON stage.id = op.stage"
+            " JOIN path ON path.id = op.path"
             " ORDER BY op.stage, op.id LIMIT ?"
         )
         for row in self._database.stream(query, -1 if most is None else most):
-            yield Change(*row)  # type: ignore[arg-type]
+            yield Change(*row[:-1], bool(row[-1]))  # type: ignore[arg-type, call-arg]
 
     def troubles(self) -> Troubles:
         """What went wrong, path by path."""
@@ -268,13 +270,13 @@ class Account:
         """Changes of one pair that a plan shows: those that were found unneeded are left out."""
         query = (
             "SELECT pair, task, path.path, node, size, op.state, destination IS NOT NULL, origin, reason,"
-            " proof, note, kind, tries, ref, target FROM op JOIN stage ON stage.id = op.stage"
+            " proof, note, kind, tries, ref, target, made IS NOT NULL FROM op JOIN stage ON stage.id = op.stage"
             " JOIN path ON path.id = op.path"
             " WHERE pair = ? AND task IN ('respell', 'mkdir', 'move', 'upload', 'trash', 'retire',"
             " 'restore', 'unmove', 'discard', 'clear') AND op.state <> 'same' ORDER BY op.stage, op.id LIMIT ?"
         )
         for row in self._database.stream(query, pair, most):
-            yield Change(*row)  # type: ignore[arg-type]
+            yield Change(*row[:-1], bool(row[-1]))  # type: ignore[arg-type, call-arg]
 
     def folders(self, pair: str, task: str, replaces: bool | None, below: str) -> list[Folded]:
         """Changes below a folder ("" or with "/" at its end), counted by its children, the most first."""

@@ -113,8 +113,8 @@ class Database:
                 return
             yield from some
 
-    def define(self, function: Callable[..., str]) -> None:
-        """Let queries call it by its name; its arguments are text, its result depends on nothing else."""
+    def define(self, function: Callable[..., str | None]) -> None:
+        """Let queries call it by its name; its result depends on its arguments alone."""
         arguments = function.__code__.co_argcount
         with self._lock, self._translated():
             self._connection.create_function(function.__name__, arguments, function, deterministic=True)

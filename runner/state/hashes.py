@@ -8,6 +8,7 @@ from pathlib import Path
 
 from runner.model.checksum import Checksum, hasher
 from runner.model.errors import Spoilt
+from runner.model.foresight import UNMADE
 from runner.model.nodes import State
 from runner.state.database import open_cache, renew_cache
 
@@ -135,11 +136,11 @@ class Hashes:
     def learn(
         self, place: str, generation: str, checksum: Checksum, mtime_ns: int | None, read_ns: int
     ) -> None:
-        """Keep a checksum, unless the content is so young that it may change unseen.
+        """Keep a checksum, unless the content is so young that it may change unseen, or not there yet.
 
         mtime_ns: of the content; read_ns: when reading it began, ns since 1970.
         """
-        if mtime_ns is None or read_ns - mtime_ns < RACY_NS:
+        if mtime_ns is None or read_ns - mtime_ns < RACY_NS or generation == UNMADE:
             return
         self._fresh[place, generation] = checksum
         if len(self._fresh) >= _BATCH:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from runner.model.errors import AcdrunError
+from runner.model.foresight import UNMADE
 from runner.model.operation import Operation, Outcome, State
 from runner.state.database import sql
 from runner.state.journal import Journal
@@ -35,6 +36,19 @@ _FOLLOWED = (
 _FRONT = (
     "INSERT INTO temp.front SELECT op.id, op.stage, op.path, path.parent"
     " FROM op JOIN path ON path.id = op.path WHERE op.id = ?"
+)
+
+_FED = """
+SELECT next.id, made.stored, made.state = 'done' AND made.stored <> '' AND NOT (
+    instr(next.ours, ':') > 0 AND made.ours <> next.ours
+    AND substr(made.ours, 1, instr(made.ours, ':')) = substr(next.ours, 1, instr(next.ours, ':')))
+FROM op AS next INDEXED BY op_made CROSS JOIN op AS made ON made.id = next.made
+WHERE next.made IS NOT NULL AND made.stage = ? AND next.source = ? AND next.state = 'planned'
+"""
+"""Operations planned on a file that this stage was to make: id, the generation it left, and whether it is that file."""
+
+_NOT_AS_PLANNED = Outcome(
+    State.STALE, note="an earlier job has left something else than was planned on", kind="stale", exit=3
 )
 
 _SPREAD = {State.SAME: State.SAME, State.FAILED: State.HELD, State.STALE: State.HELD, State.HELD: State.HELD}
@@ -200,9 +214,26 @@ class Queue:
                 "UPDATE stage SET state = ?, why = ?, exit = ? WHERE id = ?",
                 (ended[0][1], why, failure.exit if failure else 0, stage),
             )
+            self._feed(connection, stage)
             for done, state in ended:  # grows while stages are held in turn
                 ended += self._pass_on(connection, done, well=state == "done")
             return ended
+
+    def _feed(self, connection: sqlite3.Connection, stage: int) -> None:
+        """Tell operations of later jobs what became of the files they were planned on."""
+        if not connection.execute(
+            "SELECT 1 FROM op INDEXED BY op_made WHERE made IS NOT NULL LIMIT 1"
+        ).fetchone():
+            return
+        connection.execute("CREATE TEMP TABLE IF NOT EXISTS fed (op INTEGER PRIMARY KEY, stored, fits)")
+        connection.execute("DELETE FROM temp.fed")
+        connection.execute(f"INSERT INTO temp.fed {_FED}", (stage, UNMADE))
+        connection.execute(
+            "UPDATE op SET source = fed.stored FROM temp.fed WHERE fed.fits AND op.id = fed.op"
+        )
+        other = connection.execute("SELECT op FROM temp.fed WHERE NOT fits").fetchall()
+        connection.executemany(_FINISH, ((*_NOT_AS_PLANNED, op) for (op,) in other))
+        self._spread(connection, [op for (op,) in other], State.HELD, "")
 
     @staticmethod
     def _why(connection: sqlite3.Connection, stage: int) -> str:

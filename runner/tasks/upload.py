@@ -30,7 +30,11 @@ class Upload(Task):
         self, ops: Sequence[Operation], ctx: Context, wanted: Callable[[], bool]
     ) -> Sequence[Outcome | None] | None:
         """New files that the destination takes from the source by itself."""
-        fresh = [at for at, op in enumerate(ops) if op.source and op.destination is None and not op.tries]
+        timed = ctx.source.can.mtime_ns is not None
+        fresh = [
+            at for at, op in enumerate(ops)
+            if op.source and op.destination is None and not op.tries and not (timed and op.mtime_ns is None)
+        ]  # fmt: skip
         if not fresh or not ctx.destination.takes_from(ctx.source):
             return None
         outcomes: list[Outcome | None] = [None] * len(ops)

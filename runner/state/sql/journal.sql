@@ -58,7 +58,7 @@ CREATE TABLE op (
     state        TEXT NOT NULL,          -- planned, taken, done, same, stale, failed, held
     tries        INTEGER NOT NULL DEFAULT 0,
     again        INTEGER NOT NULL DEFAULT 0,  -- 1 when an earlier try may have had its effect
-    source       TEXT,                   -- generation seen there; NULL: nothing was there
+    source       TEXT,                   -- generation seen there; NULL: nothing was there; "(not made yet)": see `made`
     destination  TEXT,                   -- likewise
     mtime_ns     INTEGER,                -- of the source, ns since 1970
     ours         TEXT NOT NULL DEFAULT '',  -- digest of the source, "md5:...", when its listing showed one, or when it was sent
@@ -71,10 +71,12 @@ CREATE TABLE op (
     stored       TEXT NOT NULL DEFAULT '',  -- generation that stands at the destination since
     note         TEXT NOT NULL DEFAULT '',
     kind         TEXT NOT NULL DEFAULT '',  -- kind of the error, in words
-    exit         INTEGER NOT NULL DEFAULT 0
+    exit         INTEGER NOT NULL DEFAULT 0,
+    made         INTEGER                 -- operation of an earlier job that changes the source here; NULL for what was seen
 ) STRICT;
 CREATE UNIQUE INDEX op_place ON op (stage, path);
 CREATE INDEX op_ready ON op (stage, tries, id) WHERE state = 'planned' AND waits = 0;
+CREATE INDEX op_made ON op (made) WHERE made IS NOT NULL;
 
 -- An entry that cannot be kept in step, or a part of a tree that could not be listed.
 CREATE TABLE problem (

@@ -250,7 +250,7 @@ def test_times_are_not_compared_where_a_place_keeps_none(world: World) -> None:
     assert world.files("dst") == {}
 
 
-def test_a_plan_waits_for_what_an_earlier_job_makes_and_the_run_then_takes_it(world: World) -> None:
+def test_a_plan_tells_what_will_follow_from_what_an_earlier_job_makes(world: World) -> None:
     world.write("src", {"a": "1", "b/c": "2"})
     world.fields["far"] = {}
     world.write("far", {"old": "0"})
@@ -261,8 +261,9 @@ def test_a_plan_waits_for_what_an_earlier_job_makes_and_the_run_then_takes_it(wo
 
     planned, ended = world.plan(manifest), world.run(manifest)
 
-    assert (planned.code, planned.ops("upload")) == (0, ["a", "b/c"])
-    assert planned.ops("trash") == [], "of a source that is not there yet nothing is concluded"
+    assert (planned.code, planned.ops("upload")) == (0, ["a", "b/c", "a", "b/c"])
+    assert planned.ops("trash") == ["old"]
+    assert [c.pair for c in planned.changes if c.predicted] == ["second"] * 3  # a folder and two files
     assert (ended.code, world.files("far")) == (0, {"a": b"1", "b/c": b"2"})
 
 

@@ -161,3 +161,33 @@ def change(place: Path) -> None:
     (place / "src/sub/two.txt").unlink()
     write(place / "src/sub/two.txt/inside", "x")
     (place / "src/link").symlink_to("one.txt")
+
+
+def test_a_plan_of_a_chain_tells_what_rests_on_the_job_before(acdrun: Acdrun, place: Path) -> None:
+    second = "  offsite:\n    needs: [photos]\n    pairs: [{ source: dst, destination: far, mode: mirror }]\n"
+    write(place / "m.yaml", manifest() + second)
+    acdrun("m.yaml")
+    write(place / "src/new.txt", "new")
+    write(place / "src/one.txt", "changed")
+    (place / "src/sub/two.txt").rename(place / "src/sub/2.txt")
+    (place / "src/sub/deep/three.txt").unlink()
+    write(place / "dst/kept.txt", "")
+    write(place / "far/extra.txt", "0")
+
+    ended, at_length = acdrun("--plan", "m.yaml"), acdrun("--plan", "-v", "m.yaml")
+
+    same_as_golden("plan-chain", ended.out, place)
+    same_as_golden("plan-chain-verbose", at_length.out, place)
+
+
+def test_a_plan_of_a_chain_does_not_begin_a_job_that_its_run_would_not(acdrun: Acdrun, place: Path) -> None:
+    second = "  offsite:\n    needs: [photos]\n    pairs: [{ source: dst, destination: far, mode: mirror }]\n"
+    write(place / "m.yaml", manifest() + second)
+    acdrun("m.yaml")
+    change(place)
+
+    plan, run = acdrun("--plan", "m.yaml"), acdrun("m.yaml")
+
+    assert (plan.code, run.code) == (3, 3)
+    assert "not begun: job 'photos' will not be done whole, its trash is held" in plan.out
+    assert "not begun" in run.out

@@ -24,7 +24,7 @@ def peak(case: str, number: int, folder: Path, *options: str) -> int:
 
 @pytest.mark.slow
 @pytest.mark.torture
-@pytest.mark.parametrize(("case", "options"), [("new", ("--json",)), ("blocked", ())])
+@pytest.mark.parametrize(("case", "options"), [("new", ("--json",)), ("blocked", ()), ("chained", ())])
 def test_P13_a_plan_of_ten_times_the_entries_takes_no_more_memory(
     tmp_path: Path, case: str, options: tuple[str, ...]
 ) -> None:

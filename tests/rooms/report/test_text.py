@@ -93,14 +93,16 @@ def test_a_move_names_both_paths(acdrun: Acdrun, place: Path) -> None:
     assert "  moved 1 file (3B), not sent again\n" in run.out
 
 
-def test_what_a_plan_cannot_know_yet_is_said(acdrun: Acdrun, place: Path) -> None:
+def test_what_a_plan_concludes_from_an_earlier_job_is_said(acdrun: Acdrun, place: Path) -> None:
     second = "  later:\n    needs: [photos]\n    pairs: [{ source: dst, destination: again, mode: copy }]\n"
     (place / "dst").mkdir()
     write(place / "m.yaml", manifest() + second)
 
     plan = acdrun("--plan", "m.yaml")
 
-    assert "later runs after photos; what that changes is not in this plan\n" in plan.out
+    assert "later runs after photos\n" in plan.out
+    assert "  predicted: 4 paths of the source are as photos will leave them\n" in plan.out
+    assert "  +   sub/two.txt  7B  (predicted)\n" in plan.out
 
 
 def test_pairs_that_could_not_begin_say_so_once(acdrun: Acdrun, place: Path) -> None:
