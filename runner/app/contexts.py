@@ -5,8 +5,7 @@ import functools
 from collections.abc import AsyncIterator
 
 from runner.app.chained import chained
-from runner.app.looking import last_places
-from runner.app.memory import pair_key
+from runner.app.memory import last_places, pair_key
 from runner.app.options import Options
 from runner.app.places import Indexing, Remotes
 from runner.manifest.manifest import Manifest
@@ -19,8 +18,8 @@ from runner.remote.remote import Remote
 from runner.state.account import Account
 from runner.state.hashes import Hashes
 from runner.state.history import History
+from runner.state.identities import Identities
 from runner.state.journal import Journal
-from runner.state.known import Identities
 from runner.state.renames import Renames
 from runner.state.trashing import Trashing
 
@@ -33,12 +32,12 @@ async def contexts_of(
     account = Account(journal)
     async with contextlib.AsyncExitStack() as stack:
         hashes = stack.enter_context(contextlib.closing(Hashes(options.state / "hashes.db")))
-        history = stack.enter_context(contextlib.closing(History(options.state / "history.db")))
+        history = stack.enter_context(contextlib.closing(History(options.state)))
         guards = {stage.pair: stage.id for stage in journal.stages() if stage.task == "guard"}
         indexing = Indexing(tell, options.fresh) if _goes_by_an_index(journal, manifest) else None
         remotes = Remotes(manifest, options.state, journal.header.id, stack, indexing)
         contexts: dict[str, Context] = {}
-        places = last_places(options.state, manifest)
+        places = last_places(history, manifest)
         for pair in manifest.pairs:
             source, destination = await remotes.at(pair.source), await remotes.at(pair.destination)
             _check_proof(pair, source, destination)

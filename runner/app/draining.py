@@ -11,8 +11,8 @@ from runner.app.applying import weak_operations, writes
 from runner.app.chained import fed
 from runner.app.contexts import contexts_of, filled_by
 from runner.app.leases import leased
-from runner.app.looking import look_again, remember
-from runner.app.memory import learn
+from runner.app.looking import look_again
+from runner.app.memory import ends_of, learn
 from runner.app.options import Options
 from runner.app.past import file_of
 from runner.app.places import scopes
@@ -121,7 +121,7 @@ async def drain(
             code = _code(journal, stop, planning=planning)
             kept = code in (Exit.CONVERGED, Exit.INCOMPLETE) and journal.header.purpose in ("run", "apply")
             if kept:
-                await remember(journal, contexts, options.state)
+                ends = await ends_of(journal, contexts)
     except AcdrunError as error:
         if isinstance(error, NoSpace):
             drop_ballast(options.state)
@@ -131,7 +131,7 @@ async def drain(
     if not planning:
         journal.end(int(code))
         if kept:
-            learn(journal, manifest, options.state)
+            learn(journal, manifest, ends, options.state)
     elif stop.code is None:
         journal.mark("planned")  # one that was cut off shows a part of the truth, and is never applied
     return code

@@ -25,8 +25,8 @@ from runner.plan.reason import Reason, Reasoning
 from runner.remote.remote import Remote
 from runner.remote.walk import everything, look
 from runner.state.hashes import Hashes
+from runner.state.identities import Identities
 from runner.state.journal import Journal, new_run
-from runner.state.known import Identities
 from runner.state.renames import Renames
 from runner.state.trashing import Trashing
 

@@ -14,7 +14,7 @@ from runner.model.tally import Check, Seen, Tally
 if TYPE_CHECKING:
     from runner.remote.remote import Remote
     from runner.state.hashes import Hashes
-    from runner.state.known import Identities
+    from runner.state.identities import Identities
     from runner.state.renames import Renames
     from runner.state.trashing import Trashing
 

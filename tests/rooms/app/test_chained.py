@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from runner.app.memory import pair_key
 from runner.backends.memory_keys import _STORES
 from runner.manifest.manifest import Manifest
 from runner.model.checksum import Checksum
 from runner.model.exits import Exit
 from runner.state.account import Account
 from runner.state.hashes import Hashes
+from runner.state.history import History
 from runner.state.journal import Journal
 from tests.lab.worlds import Ended, Files, World
 
@@ -274,3 +276,19 @@ def test_a_row_whose_prediction_failed_is_stale_and_the_rest_goes_on(world: Worl
     assert chain.files("mid") == chain.files("src")
     assert chain.files("dst")["a/x"] == b"1"
     assert "a/y" not in chain.files("dst")
+
+
+def test_a_job_that_was_not_begun_leaves_the_history_of_its_last_good_run(chain: World) -> None:
+    manifest = chain.manifest(jobs())
+    chain.run(manifest)
+    key = pair_key(manifest, manifest.pairs[1])
+    chain.remove("mid", "new/deep/z", "new/deep", "new")
+    chain.write("mid", {"new": "is a file here", "lost": "0"})
+
+    held = chain.run(manifest)
+
+    assert (held.code, held.stage("list", "two", "source").state) == (3, "held")
+    with contextlib.closing(History(chain.state)) as history:
+        last = history.last(key)
+        assert last is not None
+        assert last.source.number == 4

@@ -204,7 +204,7 @@ def test_a_saved_plan_that_was_applied_is_remembered(world: World) -> None:
 def test_without_its_history_a_run_compares_nothing(world: World) -> None:
     world.write("src", some(300))
     world.run(world.pair("copy"))
-    (world.state / "history.db").unlink()
+    (world.state / "pairs.db").unlink()
     world.remove("src", *list(some(300))[:200])
 
     assert world.run(world.pair("copy")).code == 0

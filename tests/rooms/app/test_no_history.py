@@ -110,7 +110,7 @@ def test_renamed_files_are_not_counted(world: World) -> None:
 def test_an_undo_needs_no_history(world: World) -> None:
     world.write("src", KEPT)
     ended = world.run()
-    (world.state / "history.db").unlink()
+    (world.state / "pairs.db").unlink()
 
     undone = world.undo(ended, created=True, max_trash=1000)
 
