@@ -113,7 +113,7 @@ class Foreseen(Remote):
         try:
             async with closing(pages):
                 async for page in pages:
-                    came = True
+                    came = came or bool(page)
                     changed = await asyncio.to_thread(self.coming.among, [path for path, _ in page])
                     yield [one for one in page if one[0] not in changed] if changed else page
         except NotFound:

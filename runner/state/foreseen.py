@@ -26,10 +26,6 @@ _GONE = _GATHER.format(
     tasks="'trash', 'move', 'respell'",
 )
 _MADE = _GATHER.format(kind="node", path=_THERE, tasks="'mkdir', 'respell', 'move', 'upload'")
-_MAKES_ITS_ROOT = """
-SELECT 1 FROM stage CROSS JOIN op ON op.stage = stage.id CROSS JOIN path ON path.id = op.path
-WHERE stage.pair = ? AND stage.task = 'mkdir' AND path.path = '' AND op.state IN ('planned', 'taken')
-"""
 _NOT_WHOLE = """
 SELECT stage.job, stage.task FROM stage CROSS JOIN op ON op.stage = stage.id
 WHERE stage.job IN (SELECT value FROM json_each(?)) AND op.state IN ('failed', 'stale', 'held') LIMIT 1
@@ -110,11 +106,9 @@ class Plans:
     def _gather(self, connection: Connection, feeder: Feeder) -> None:
         values = {"reader": self._reader, "folds": self._folds, **feeder._asdict()}
         connection.execute(_GONE, values)
-        connection.execute(_MADE, values)
+        made = connection.execute(_MADE, values).rowcount
         parts = order(feeder.above)
-        if not parts or not connection.execute(_MAKES_ITS_ROOT, (feeder.pair,)).fetchone():
-            return
-        for depth in range(len(parts)):
+        for depth in range(len(parts) + 1) if made else ():
             path = "/".join(parts[:depth])
             connection.execute(
                 "INSERT OR IGNORE INTO temp.foreseen VALUES (?, ?, ?, ?, 'folder', NULL)",

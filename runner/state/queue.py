@@ -221,9 +221,8 @@ class Queue:
 
     def _feed(self, connection: sqlite3.Connection, stage: int) -> None:
         """Tell operations of later jobs what became of the files they were planned on."""
-        if not connection.execute(
-            "SELECT 1 FROM op INDEXED BY op_made WHERE made IS NOT NULL LIMIT 1"
-        ).fetchone():
+        leaves = "SELECT 1 FROM stage WHERE id = ? AND task IN ('upload', 'move')"
+        if not connection.execute(leaves, (stage,)).fetchone():
             return
         connection.execute("CREATE TEMP TABLE IF NOT EXISTS fed (op INTEGER PRIMARY KEY, stored, fits)")
         connection.execute("DELETE FROM temp.fed")

@@ -2,7 +2,10 @@
 
 import json
 
+import yaml
+
 from tests.stories.conftest import Machine
+from tests.stories.test_s3 import FILES, OLD_NS, content, fill, on_disk, shop_at
 
 JOBS = """\
 version: 1
@@ -75,3 +78,33 @@ def test_a_first_job_that_fails_holds_the_second(machine: Machine) -> None:
     assert (middle / "b.txt").read_text() == "of somebody else"
     assert (middle / "a.txt").read_text() == "1"
     assert not again.exists()
+
+
+def test_a_plan_through_two_buckets_and_back_is_carried_out_as_it_was_shown(machine: Machine) -> None:
+    shop = shop_at(machine, "moto")
+    fill(machine, FILES)
+    fill(machine, {"a/two": "2", "lost": "0"}, machine.home / "down")
+    ways = [("../photos", "store:up"), ("store:up", "other:across"), ("other:across", "../down")]
+    jobs = {
+        f"job{number}": {
+            "needs": [f"job{number - 1}"] if number else [],
+            "pairs": [{"source": source, "destination": destination, "mode": "mirror"}],
+        }
+        for number, (source, destination) in enumerate(ways)
+    }
+    text = {"version": 1, "name": "shop", "remotes": shop.remotes(), "jobs": jobs}
+    (machine.jobs / "shop.yaml").write_text(yaml.safe_dump(text))
+
+    planned = shop.run("--plan", "--out", "all.plan", "--json", "jobs/shop.yaml")
+    applied = shop.run("apply", "all.plan")
+    again = shop.run("--plan", "--detailed-exitcode", "jobs/shop.yaml")
+
+    assert (planned.code, applied.code, again.code) == (0, 0, 0), planned.err + applied.err + again.out
+    changes = [record for record in map(json.loads, planned.out.splitlines()) if record["record"] == "change"]
+    last = sorted((c["task"], c["path"]) for c in changes if c["pair"] == "job2" and c["node"] == "file")
+    new = [("upload", name) for name in FILES if name != "a/two"]
+    assert last == sorted([("hash", "a/two"), ("trash", "lost"), ("upload", "a/two"), *new])
+    assert [c["state"] for c in changes if (c["pair"], c["path"]) == ("job2", "a/two")] == ["same", "same"]
+    assert on_disk(machine.home / "down") == content(FILES)
+    times = {name: (machine.home / "down" / name).stat().st_mtime_ns for name in FILES}
+    assert times == dict.fromkeys(FILES, OLD_NS)
