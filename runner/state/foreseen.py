@@ -35,17 +35,24 @@ SELECT foreseen.folder, foreseen.there, foreseen.kind, coalesce(stage.pair, ''),
     coalesce(iif(stage.task = 'move', op.origin, path.path), ''),
     coalesce(iif(stage.task = 'move', op.destination, op.source), ''),
     coalesce(op.size, 0), op.mtime_ns, coalesce(op.ours, '')
-FROM temp.foreseen LEFT JOIN op ON op.id = foreseen.op LEFT JOIN path ON path.id = op.path
+FROM temp.foreseen {index} LEFT JOIN op ON op.id = foreseen.op LEFT JOIN path ON path.id = op.path
     LEFT JOIN stage ON stage.id = op.stage
-WHERE foreseen.reader = ?
+WHERE foreseen.reader = ? AND {which}
 """
+_AT = _COMING.format(index="", which="foreseen.path = ?")
+_BELOW = _COMING.format(
+    index="INDEXED BY foreseen_folder", which="foreseen.folder IN (SELECT value FROM json_each(?))"
+)
+_FILES = _COMING.format(
+    index="", which="foreseen.path > ? AND foreseen.kind = 'file' ORDER BY foreseen.path LIMIT 1000"
+)
+_AMONG = "SELECT path FROM temp.foreseen WHERE reader = ? AND path IN (SELECT value FROM json_each(?))"
 _BIND = """
 UPDATE op SET made = (SELECT foreseen.op FROM path
     CROSS JOIN temp.foreseen ON foreseen.reader = :reader AND foreseen.path = foreseen_key(path.path, :folds)
     WHERE path.id = op.path)
 WHERE op.stage IN (SELECT id FROM stage WHERE pair = :pair)
 """
-_PAGE = 1000
 
 
 class Feeder(NamedTuple):
@@ -117,32 +124,26 @@ class Plans:
 
     def at(self, path: str) -> Coming | None:
         """See `Foresight`."""
-        rows = self._database.rows(f"{_COMING} AND foreseen.path = ?", self._reader, self.key(path))
+        rows = self._database.rows(_AT, self._reader, self.key(path))
         return Coming(*rows[0][1:]) if rows else None  # type: ignore[arg-type]
 
     def below(self, folders: Sequence[str]) -> dict[str, list[Coming]]:
         """See `Foresight`."""
         asked = {self.key(folder): folder for folder in folders}
-        query = f"{_COMING} AND foreseen.folder IN (SELECT value FROM json_each(?))"  # noqa: S608
         found: dict[str, list[Coming]] = {}
-        for folder, *coming in self._database.rows(query, self._reader, json.dumps(list(asked))):
+        for folder, *coming in self._database.rows(_BELOW, self._reader, json.dumps(list(asked))):
             found.setdefault(asked[str(folder)], []).append(Coming(*coming))  # type: ignore[arg-type]
         return found
 
     def among(self, paths: Sequence[str]) -> set[str]:
         """See `Foresight`."""
         asked = {self.key(path): path for path in paths}
-        query = "SELECT path FROM temp.foreseen WHERE reader = ? AND path IN (SELECT value FROM json_each(?))"
-        return {
-            asked[str(path)] for (path,) in self._database.rows(query, self._reader, json.dumps(list(asked)))
-        }
+        rows = self._database.rows(_AMONG, self._reader, json.dumps(list(asked)))
+        return {asked[str(path)] for (path,) in rows}
 
     def files(self, after: str) -> Sequence[Coming]:
         """See `Foresight`."""
-        query = (
-            f"{_COMING} AND foreseen.path > ? AND foreseen.kind = 'file' ORDER BY foreseen.path LIMIT {_PAGE}"
-        )
-        rows = self._database.rows(query, self._reader, self.key(after))
+        rows = self._database.rows(_FILES, self._reader, self.key(after))
         return [Coming(*row[1:]) for row in rows]  # type: ignore[arg-type]
 
     def key(self, path: str) -> str:

@@ -47,6 +47,10 @@ WHERE next.made IS NOT NULL AND made.stage = ? AND next.source = ? AND next.stat
 """
 """Operations planned on a file that this stage was to make: id, the generation it left, and whether it is that file."""
 
+_FEED = (
+    "UPDATE op SET source = (SELECT stored FROM temp.fed WHERE fed.op = op.id)"
+    " WHERE id IN (SELECT op FROM temp.fed WHERE fits)"
+)
 _NOT_AS_PLANNED = Outcome(
     State.STALE, note="an earlier job has left something else than was planned on", kind="stale", exit=3
 )
@@ -227,9 +231,7 @@ class Queue:
         connection.execute("CREATE TEMP TABLE IF NOT EXISTS fed (op INTEGER PRIMARY KEY, stored, fits)")
         connection.execute("DELETE FROM temp.fed")
         connection.execute(f"INSERT INTO temp.fed {_FED}", (stage, UNMADE))
-        connection.execute(
-            "UPDATE op SET source = fed.stored FROM temp.fed WHERE fed.fits AND op.id = fed.op"
-        )
+        connection.execute(_FEED)
         other = connection.execute("SELECT op FROM temp.fed WHERE NOT fits").fetchall()
         connection.executemany(_FINISH, ((*_NOT_AS_PLANNED, op) for (op,) in other))
         self._spread(connection, [op for (op,) in other], State.HELD, "")
