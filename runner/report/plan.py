@@ -47,7 +47,9 @@ def plan_lines(
                 yield from _predicted(numbers, job.needs)
                 yield from _pair_lines(numbers, account, problems.of(numbers.pair.name), verbose)
         if job.after:
-            yield Line(f"hook after {job.name}: {_argv(job.after)} runs last", "dim")
+            needed = any(job.name in other.needs for other in summary.jobs)
+            unseen = "; what it changes is not in this plan" if needed else ""
+            yield Line(f"hook after {job.name}: {_argv(job.after)} runs last{unseen}", "dim")
     yield Line(total_line(summary), "head")
 
 

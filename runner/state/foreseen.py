@@ -51,7 +51,7 @@ _BIND = """
 UPDATE op SET made = (SELECT foreseen.op FROM path
     CROSS JOIN temp.foreseen ON foreseen.reader = :reader AND foreseen.path = foreseen_key(path.path, :folds)
     WHERE path.id = op.path)
-WHERE op.stage IN (SELECT id FROM stage WHERE pair = :pair)
+WHERE op.stage IN (SELECT id FROM stage WHERE pair = :pair AND task <> 'barrier')
 """
 
 

@@ -101,7 +101,7 @@ def test_what_a_plan_concludes_from_an_earlier_job_is_said(acdrun: Acdrun, place
     plan = acdrun("--plan", "m.yaml")
 
     assert "later runs after photos\n" in plan.out
-    assert "  predicted: 4 paths of the source are as photos will leave them\n" in plan.out
+    assert "  predicted: 5 paths of the source are as photos will leave them\n" in plan.out
     assert "  +   sub/two.txt  7B  (predicted)\n" in plan.out
 
 
