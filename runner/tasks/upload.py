@@ -30,7 +30,8 @@ class Upload(Task):
         self, ops: Sequence[Operation], ctx: Context, wanted: Callable[[], bool]
     ) -> Sequence[Outcome | None] | None:
         """New files that the destination takes from the source by itself."""
-        timed = ctx.source.can.mtime_ns is not None
+        can = ctx.source.can
+        timed = can.mtime_ns is not None and can.lists_times
         fresh = [
             at for at, op in enumerate(ops)
             if op.source and op.destination is None and not op.tries and not (timed and op.mtime_ns is None)
