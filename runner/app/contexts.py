@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from runner.app.chained import chained
 from runner.app.memory import last_places, pair_key
 from runner.app.options import Options
-from runner.app.places import Indexing, Remotes
+from runner.app.places import Indexing, Remotes, scope
 from runner.manifest.manifest import Manifest
 from runner.model.errors import UsageError
 from runner.model.events import Listener
@@ -55,6 +55,7 @@ async def contexts_of(
                 last=history.last(key) if key else None,
                 by_time=_by_time(pair, source, destination),
                 filled_by=not_yet,
+                scopes=(scope(manifest, pair.source), scope(manifest, pair.destination)),
             )  # fmt: skip
         yield contexts
 

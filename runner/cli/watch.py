@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from runner.model.events import (
     Event,
     Finished,
+    Grown,
     Listed,
     Listener,
     Moved,
@@ -78,9 +79,8 @@ class Watch:
                 if stage := self._going.get((pair, task)):
                     stage.number += number
                     stage.bytes += size
-            case StageStarted(pair, task, total, size):
-                if task not in _QUICK:
-                    self._going[pair, task] = Going(total, size, self._clock())
+            case StageStarted() | Grown():
+                self._has_to_do(event)
             case StageEnded(pair, title, state, why, hint):
                 self._going.pop((pair, title.partition(" ")[0]), None)
                 if state == "failed" and why and self._stages:
@@ -93,6 +93,13 @@ class Watch:
                 self._trouble(event)
             case Note(message):
                 self._shown(Line(f"acdrun: {show(message)}", "warn"))
+
+    def _has_to_do(self, event: StageStarted | Grown) -> None:
+        going = self._going.get((event.pair, event.task))
+        if isinstance(event, StageStarted) and event.task not in _QUICK:
+            self._going[event.pair, event.task] = Going(event.total, event.size, self._clock())
+        elif isinstance(event, Grown) and going:
+            going.total, going.size = event.total, event.size
 
     def _went(self, size: int) -> None:
         self.sent += size
@@ -136,7 +143,9 @@ class Watch:
         if self.sent:
             parts.append(f"{show_size(self.sent)} sent")
         left = [
-            left for stage in list(self._going.values()) if (left := self._left_s(stage, now)) is not None
+            left
+            for (pair, _), stage in list(self._going.items())
+            if (pair, "match") not in self._going and (left := self._left_s(stage, now)) is not None
         ]
         if len(left) > 1:
             parts.append(f"about {show_duration(round(max(left)))} left for these")
@@ -161,7 +170,7 @@ class Watch:
             text += f"  {show_size(done)} of {show_size(stage.size)}"
         if task == "upload" and (rate := self._rate(now)):
             text += f"  {show_rate(rate)}"
-        left_s = self._left_s(stage, now)
+        left_s = None if (pair, "match") in self._going else self._left_s(stage, now)  # more may come yet
         return text + (f"  {show_duration(round(left_s))} left" if left_s is not None else "")
 
     def _rate(self, now: float) -> float:

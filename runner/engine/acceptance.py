@@ -49,6 +49,14 @@ class Door:
         ]
         raise Refused("; ".join([*(check.text for check in changed), *said]))
 
+    def ajar(self, stage: Stage) -> bool:
+        """Would it open, if all guards that have not spoken yet refused nothing?
+
+        Who accepts one plan asks for it to be held against what is accepted first, and so as a whole.
+        """
+        jobs, account = stage.side.split("+"), Account(self._journal)
+        return not self._accepted and not account.refused(jobs) and not account.objections(jobs)
+
     def _last(self, stage: Stage) -> bool:
         doors = [other.id for other in self._journal.stages() if other.task == "accept"]
         return stage.id == max(doors)

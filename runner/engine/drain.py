@@ -19,6 +19,9 @@ _End = tuple[Operation, Outcome]
 FLUSH_S = 0.5
 """Longest time that the end of an operation stays unwritten while others go on."""
 
+LULL_S = 0.02
+"""Shortest time between two looks for more to do, while there is nothing ready and others are still at work."""
+
 _HOPELESS = (LoginNeeded, Locked, NoSpace, Unsynced)
 """What stops a whole stage: the next operation would fail the same way, or could not be trusted."""
 
@@ -66,6 +69,7 @@ class Drain:
         self._crew: dict[asyncio.Task[None], None] = {}  # a set that keeps its order
         self._over = asyncio.Event()
         self._fault: BaseException | None = None
+        self._paused = self._waiting = False
         self._round = 0
         self._door = asyncio.Lock()
         self._flushed = 0.0
@@ -92,6 +96,15 @@ class Drain:
             self._pulse.beat()
         if self._fault is not None:
             raise self._fault
+
+    async def pause(self) -> None:
+        """Take nothing more, from now on; what was taken is ended."""
+        async with self._door:
+            self._paused = True
+
+    def give_up(self, why: str) -> None:
+        """What this stage has begun before has not come true: take nothing more, and leave the rest."""
+        self.hopeless = AcdrunError(why)
 
     def _hire(self, most: int) -> None:
         while len(self._crew) < most:
@@ -128,12 +141,14 @@ class Drain:
                 return None
             if self._ready:
                 return self._ready.popleft()
+            if self._waiting and self._running and self._just_flushed:
+                return None  # nor does each that ends look for more: the next will, or the last
             async with self._door:
                 if self._ready:
                     continue
                 fed = self._fed()  # asked before taking: what is made ready in between is then not missed
                 await self._flush()
-                taken = await asyncio.to_thread(self._queue.take, self._stage.id, most_tries=self._round)
+                taken = await self._take()
                 if not taken and not self._running and not fed:
                     if await self._another_round():
                         continue
@@ -141,12 +156,32 @@ class Drain:
                     return None
                 self._running += bool(taken)
             if not taken:
-                await beat.wait()
+                if self._waiting:
+                    return None  # one waits for all; more are hired when there is something to do
+                await self._heard(beat)
                 continue
             try:
                 await self._together(taken)
             finally:
                 self._running -= 1
+            if self._ready:
+                self._hire(self._wanted())
+
+    @property
+    def _just_flushed(self) -> bool:
+        return asyncio.get_running_loop().time() - self._flushed < LULL_S
+
+    async def _heard(self, beat: asyncio.Event) -> None:
+        self._waiting = True
+        try:
+            await beat.wait()
+        finally:
+            self._waiting = False
+
+    async def _take(self) -> Sequence[Operation]:
+        if self._paused and self._fed():
+            return ()
+        return await asyncio.to_thread(self._queue.take, self._stage.id, most_tries=self._round)
 
     async def _together(self, taken: Sequence[Operation]) -> None:
         """Work on a batch in one go; what is left of it is ready to be run one by one."""

@@ -1,9 +1,14 @@
 """Read a pair: list both sides, match them while they come, write down what they need."""
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 
+from runner.engine.early import Early
 from runner.model.errors import AcdrunError
+from runner.model.node import Folder
+from runner.model.tally import Tally
 from runner.model.task import Context
 from runner.plan.decide import proof_of_change
 from runner.plan.expand import Expansion
@@ -25,32 +30,37 @@ class Reading(dict[str, AcdrunError | str]):
     hold = ""
 
 
-async def read_pair(ctx: Context, stages: Mapping[str, int], journal: Journal) -> Reading:
+async def read_pair(
+    ctx: Context, stages: Mapping[str, int], journal: Journal, early: Early | None = None
+) -> Reading:
     """Fill the journal with the operations of one pair.
 
-    stages: id by title ("list source", "upload", ...) of the pair's stages.
+    stages: id by title ("list source", "upload", ...) of the pair's stages. early: hears of what it takes to begin
+    before that is done; None where nothing may begin.
     The listing of a side with gaps did not succeed, which holds back what needs it whole.
     """
     timed = proof_of_change(ctx.pair.checksum.compare, ctx.source.can, ctx.destination.can) == "time"
     source, destination = Listing(ctx, "source", timed=timed), Listing(ctx, "destination", timed=timed)
     expansion: Expansion = (ctx.expansion or Expansion)(ctx, dict(stages), journal)
+    pairs = _Pairs(source, destination, expansion, journal, early)
     ended = Reading({"list source": "", "list destination": "", "match": ""})
     try:
         async with (
             closing(source.folders_in_order()) as here,
             closing(destination.folders_in_order()) as there,
+            pairs.paced(),
         ):
             async for ours, theirs in match(here, there, folded=ctx.destination.can.folds):
-                expansion.feed(ours, theirs)
+                pairs.feed(ours, theirs)
                 if len(expansion.draft) >= BATCH_ROWS:
-                    await _write(expansion, journal)
+                    await pairs.write()
         expansion.end()
     except AcdrunError as error:
         ended["match"] = error
         failed = [listing for listing in (source, destination) if listing.failed]
         for listing in failed or (source, destination):
             ended[f"list {listing.side}"] = error
-    await _write(expansion, journal)
+    await pairs.write()
     coming = ctx.source.coming if isinstance(ctx.source, Foreseen) else None
     if coming is not None:
         await asyncio.to_thread(coming.bind)
@@ -73,7 +83,61 @@ async def read_pair(ctx: Context, stages: Mapping[str, int], journal: Journal) -
     return ended
 
 
-async def _write(expansion: Expansion, journal: Journal) -> None:
-    draft, expansion.draft = expansion.draft, Draft()
-    if draft.paths or len(draft):
-        await asyncio.to_thread(journal.add, draft)
+@dataclass(slots=True)
+class _Pairs:
+    """The rows of a pair on their way into the journal.
+
+    shown: folders of the destination that were matched. order: batches are written in the order they came in.
+    """
+
+    source: Listing
+    destination: Listing
+    expansion: Expansion
+    journal: Journal
+    early: Early | None
+    shown: int = 0
+    order: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def feed(self, ours: Folder | None, theirs: Folder | None) -> None:
+        """Plan what a folder needs."""
+        self.expansion.feed(ours, theirs)
+        self.shown += theirs is not None
+
+    async def write(self) -> None:
+        """Write down what was planned, and begin with it where nothing speaks against that."""
+        async with self.order:
+            draft, self.expansion.draft = self.expansion.draft, Draft()
+            if not draft.paths and not len(draft):
+                return
+            if self.early is None:
+                await asyncio.to_thread(self.journal.add, draft)
+                return
+            await self.early.write(draft)
+        if self._one_sided:
+            gaps = self.source.gaps + self.destination.gaps
+            if await self.early.may_begin(Tally(self.source.total, self.destination.total, gaps=gaps)):
+                async with self.order:
+                    await self.early.begin()
+
+    @contextlib.asynccontextmanager
+    async def paced(self) -> AsyncIterator[None]:
+        """While others may work on what is planned, it is written however long the next folder takes."""
+        pacing = asyncio.create_task(self._pace())
+        try:
+            yield
+        finally:
+            async with self.order:  # what it writes is written before anything that comes later
+                pacing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await pacing
+
+    async def _pace(self) -> None:
+        while self.early is not None and self.early.possible:
+            await asyncio.sleep(self.early.wait_s)
+            if self._one_sided:
+                await self.write()
+
+    @property
+    def _one_sided(self) -> bool:
+        """Is the destination listed to its end, and all of it planned for?"""
+        return self.destination.over and self.shown == self.destination.folders

@@ -13,6 +13,15 @@ class StageStarted(NamedTuple):
     size: int
 
 
+class Grown(NamedTuple):
+    """A stage that has begun already has more to do: total, size as in `StageStarted`, of all there is by now."""
+
+    pair: str
+    task: str
+    total: int
+    size: int
+
+
 class StageEnded(NamedTuple):
     """state: done, failed or held; why: what held it; hint: what to try."""
 
@@ -64,7 +73,7 @@ class Note(NamedTuple):
     message: str
 
 
-Event = StageStarted | StageEnded | Listed | Moved | Finished | Problem | Note
+Event = StageStarted | Grown | StageEnded | Listed | Moved | Finished | Problem | Note
 Listener = Callable[[Event], None]
 
 

@@ -1,5 +1,6 @@
 """The numbers of a pair that guards and reports decide on."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 
@@ -26,6 +27,18 @@ class Seen(NamedTuple):
     filter: str
     source: Amount
     destination: Amount
+
+
+@dataclass(slots=True)
+class Room:
+    """Of a run that begins before its plan is finished: what it has to store, and what there was room for.
+
+    needed: bytes planned so far, of what is stored already too; None where nothing begins early.
+    free: bytes at the destination before the first write; None where nobody can say, or nobody asks.
+    """
+
+    needed: int | None = None
+    free: int | None = None
 
 
 class Check(NamedTuple):

@@ -1,7 +1,7 @@
 """A task: a kind of work, and what it waits for."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
 
 from runner.model.errors import Unsupported
@@ -9,12 +9,13 @@ from runner.model.events import Listener
 from runner.model.operation import Operation, Outcome
 from runner.model.pair import Mode, Pair
 from runner.model.proving import Proving
-from runner.model.tally import Check, Seen, Tally
+from runner.model.tally import Check, Room, Seen, Tally
 
 if TYPE_CHECKING:
     from runner.remote.remote import Remote
     from runner.state.hashes import Hashes
     from runner.state.identities import Identities
+    from runner.state.locks import Scope
     from runner.state.renames import Renames
     from runner.state.trashing import Trashing
 
@@ -74,6 +75,8 @@ class Context:
     filled_by: the hook that may fill the source before this pair runs, in a plan, where that has not happened.
     proving: how the pair is verified, in a verification.
     expansion: what turns pairings into operations, where it is not the usual one of a run.
+    room: what an early beginning found and needs.
+    scopes: what the source and the destination are, under whatever name; () where nobody asks.
     """
 
     pair: Pair
@@ -93,6 +96,8 @@ class Context:
     alone: bool = False
     proving: Proving | None = None
     expansion: Callable[..., Any] | None = None
+    room: Room = field(default_factory=Room)
+    scopes: "Sequence[Scope]" = ()
 
     @property
     def clocks(self) -> dict[str, float]:

@@ -61,12 +61,11 @@ def _meaning(code: Exit, summary: Summary) -> str:
     """What the code means here, where it means one of two things."""
     if code is not Exit.REFUSED:
         return code.meaning
-    barred = any(_stopped_at_the_barrier(numbers) for numbers in summary.pairs)
-    return (
-        "a guard refused before the trash; nothing was removed"
-        if barred
-        else "a guard refused; nothing was changed"
-    )
+    if any(_stopped_at_the_barrier(numbers) for numbers in summary.pairs):
+        return "a guard refused before the trash; nothing was removed"
+    if any(numbers.sent or numbers.made_folders for numbers in summary.pairs):
+        return "a guard refused after the first files were stored; nothing was replaced or removed"
+    return "a guard refused; nothing was changed"
 
 
 def next_step(code: Exit, summary: Summary) -> str:

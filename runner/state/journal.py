@@ -3,6 +3,7 @@
 import calendar
 import contextlib
 import itertools
+import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -171,13 +172,7 @@ class Journal:
     def add(self, draft: Draft) -> None:
         """Write a batch of planned operations and problems down."""
         with self.database.transaction() as connection:
-            connection.executemany("INSERT INTO path VALUES (?, ?, ?)", draft.paths)
-            connection.executemany(
-                "INSERT INTO op (stage, path, node, size, waits, source, destination, mtime_ns, ours, digest, origin,"
-                " reason, target, ref, state) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,'planned')",
-                draft.ops,
-            )
-            connection.executemany("INSERT INTO problem VALUES (?, ?, ?, ?, ?)", draft.problems)
+            insert(connection, draft)
 
     def count(self, stage: int, counts: Iterable[tuple[str, int, int]]) -> None:
         """Write down (what, files, bytes) that needed no operation; what was counted before is replaced."""
@@ -220,6 +215,17 @@ class Journal:
         with contextlib.suppress(AcdrunError, IndexError):
             over = self.header.state in ("planned", "closed")
         self.database.close(one_file=over)
+
+
+def insert(connection: sqlite3.Connection, draft: Draft) -> None:
+    """Add the rows of a draft, inside of a commit."""
+    connection.executemany("INSERT INTO path VALUES (?, ?, ?)", draft.paths)
+    connection.executemany(
+        "INSERT INTO op (stage, path, node, size, waits, source, destination, mtime_ns, ours, digest, origin,"
+        " reason, target, ref, state) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,'planned')",
+        draft.ops,
+    )
+    connection.executemany("INSERT INTO problem VALUES (?, ?, ?, ?, ?)", draft.problems)
 
 
 def header_of_file(path: Path) -> Header:

@@ -8,7 +8,7 @@ from runner.model.errors import AcdrunError
 from runner.model.foresight import UNMADE
 from runner.model.operation import Operation, Outcome, State
 from runner.state.database import sql
-from runner.state.journal import Journal
+from runner.state.journal import Draft, Journal, insert
 
 _TAKE = """
 SELECT op.id, path.path, op.size, op.tries, op.again, op.source, op.destination, op.mtime_ns, op.ours,
@@ -54,6 +54,10 @@ _FEED = (
 _NOT_AS_PLANNED = Outcome(
     State.STALE, note="an earlier job has left something else than was planned on", kind="stale", exit=3
 )
+_ENDED = (
+    "SELECT id, state, proof FROM op INDEXED BY op_place"
+    " WHERE stage = ? AND path = ? AND state NOT IN ('planned', 'taken')"
+)
 
 _SPREAD = {State.SAME: State.SAME, State.FAILED: State.HELD, State.STALE: State.HELD, State.HELD: State.HELD}
 """What becomes of the operations that wait for one that ended so."""
@@ -83,6 +87,8 @@ class Queue:
             "SELECT DISTINCT before FROM edge WHERE how IN ('each', 'parent', 'children')"
         )
         self._binding = {row[0] for row in rows}
+        rows = self._database.rows("SELECT DISTINCT before FROM edge WHERE how = 'parent'")
+        self._above = [int(str(before)) for (before,) in rows]
 
     def reopen(self) -> int:
         """After a crash: what was taken is planned again, marked as perhaps done; return how many."""
@@ -154,6 +160,30 @@ class Queue:
         connection.execute("DELETE FROM temp.front")
         connection.executemany(_FRONT, ((op,) for op in ops))
         return connection.execute(BOUND).fetchall()
+
+    def feed(self, draft: Draft) -> None:
+        """Write down more of a plan whose first stages are being worked on.
+
+        What waits for the folder above is released or stopped at once where that has ended. So all that stands
+        directly in a folder has to be in one draft: it is what the end of that folder would have met.
+        """
+        with self._database.transaction() as connection:
+            insert(connection, draft)
+            for place in {parent for _, parent, _ in draft.paths if parent is not None}:
+                for stage in self._above:
+                    for op, state, proof in connection.execute(_ENDED, (stage, place)).fetchall():
+                        if state == State.DONE:
+                            self._release(connection, [op])
+                        else:
+                            self._spread(connection, [op], _SPREAD[State(state)], proof)
+
+    def begin_ahead(self, stages: Iterable[int]) -> None:
+        """Open stages before what they wait for has ended."""
+        with self._database.transaction() as connection:
+            connection.executemany(
+                "UPDATE stage SET state = 'open' WHERE id = ? AND state = 'waiting'",
+                ((id_,) for id_ in stages),
+            )
 
     def hold(self, stage: int, why: str) -> None:
         """Stop all that is left of a stage, and what waits for it."""

@@ -4,7 +4,7 @@ from runner.model.clocks import clock_checks
 from runner.model.errors import Refused
 from runner.model.limits import checks_of
 from runner.model.operation import Operation, Outcome
-from runner.model.tally import Check
+from runner.model.tally import Check, Tally
 from runner.model.task import All, Context, Ended, Task
 from runner.tasks.standing import standing, together
 
@@ -25,10 +25,14 @@ class Guard(Task):
         tally = ctx.tally()
         if ctx.filled_by and tally.gaps:
             return Outcome()  # a plan cannot judge a source that is not there yet; the run itself does
-        objections, checks = await standing(ctx, "plan"), list(checks_of(ctx.pair, tally, ctx.last))
-        checks += clock_checks(ctx.clocks, ctx.by_time)
+        objections, checks = await standing(ctx, "plan"), numbers(ctx, tally)
         ctx.checked([*(Check("", "final", error.message) for error in objections), *checks])
         if objections:
             refused = [Refused(check.text) for check in checks if check.level == "refused"]
             raise together([*objections, *refused], ctx.pair.place)
         return Outcome()
+
+
+def numbers(ctx: Context, tally: Tally) -> list[Check]:
+    """Every limit held against the numbers of a plan."""
+    return [*checks_of(ctx.pair, tally, ctx.last), *clock_checks(ctx.clocks, ctx.by_time)]

@@ -28,8 +28,8 @@ class Listing:
 
     total: files and bytes; folders: how many; links: entries that were left out because of their kind;
     excluded: entries that the filter left out; gaps: parts that could not be read; absent: there was no root;
-    failed: it ended with an error. timed: times decide, so they are worth a request for each file where listings
-    do not carry them.
+    failed: it ended with an error; over: it has come to its end. timed: times decide, so they are worth a request
+    for each file where listings do not carry them.
     """
 
     def __init__(self, ctx: Context, side: Literal["source", "destination"], *, timed: bool = False) -> None:
@@ -42,7 +42,7 @@ class Listing:
         self.excluded = 0
         self.gaps = 0
         self.absent = False
-        self.failed = False
+        self.failed = self.over = False
 
     async def folders_in_order(self) -> AsyncIterator[Folder]:
         """Yield the folders with what takes part, in path order; in folded path order where the destination folds.
@@ -56,6 +56,7 @@ class Listing:
         except AcdrunError:
             self.failed = True
             raise
+        self.over = True
 
     async def _folders(self) -> AsyncIterator[Folder]:
         remote = self._ctx.source if self.side == "source" else self._ctx.destination

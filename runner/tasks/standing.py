@@ -151,22 +151,34 @@ def _clocks(ctx: Context) -> list[AcdrunError]:
 
 
 async def _room(ctx: Context) -> list[AcdrunError]:
-    """What is replaced stays in the trash, so it makes no room."""
-    tally = ctx.tally()
-    needed = tally.create.size + tally.replace.size
+    """What is replaced stays in the trash, so it makes no room. A run that began early is held to what was free then:
+    what it has stored since is a part of what it needs.
+    """
+    tally, early = ctx.tally(), ctx.room.needed is not None
+    needed = ctx.room.needed if ctx.room.needed is not None else tally.create.size + tally.replace.size
     if not needed:
         return []
-    try:
-        free = (await ctx.destination.quota()).free
-    except LoginNeeded:
-        raise
-    except AcdrunError:
-        return []  # a service that cannot say will say so when it is full
+    free = ctx.room.free if early else await free_at(ctx)
     if free is None or needed <= free:
         return []
+    has = "had" if early else "has"
+    stored = " when it was begun; what was stored until then is whole, and stays" if early else ""
     return [
         NoSpace(
-            f"{show_size(needed)} are to be stored, and the destination has room for {show_size(free)}",
+            f"{show_size(needed)} are to be stored, and the destination {has} room for {show_size(free)}{stored}",
             hint="make room there; if its figure is wrong: guard: { destination: { space: ignore } }",
         )
     ]
+
+
+async def free_at(ctx: Context) -> int | None:
+    """Bytes that the destination has room for; None where it cannot say: it will say so when it is full.
+
+    Raises LoginNeeded.
+    """
+    try:
+        return (await ctx.destination.quota()).free
+    except LoginNeeded:
+        raise
+    except AcdrunError:
+        return None

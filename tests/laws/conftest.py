@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from runner.engine import early, reading
 from runner.state.database import Database
+
+
+@pytest.fixture(autouse=True, scope="session")
+def eager() -> Iterator[None]:
+    """Begin early wherever that may be, however small the trees."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(early, "WORTH_S", 0.0)
+        patch.setattr(reading, "BATCH_ROWS", 1)
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -12,6 +12,7 @@ from unittest import mock
 
 from runner.backends import registry
 from runner.backends.memory import Memory
+from runner.engine import early, reading
 from runner.state.database import Database
 from tests.simulation.loop import simulated
 from tests.simulation.service import Service
@@ -38,6 +39,8 @@ def acting(life: "Life", acts: "Sequence[Act]") -> Iterator[None]:
     with (
         mock.patch.object(registry, "backend", lambda kind: _Door(life, acts)),
         mock.patch.object(Database, "transaction", transaction),
+        mock.patch.object(early, "WORTH_S", 0.0),
+        mock.patch.object(reading, "BATCH_ROWS", 1),
     ):
         yield
 
