@@ -35,7 +35,7 @@ DOORS = {
     "rich": {"cli"},
     "aiohttp": {"emulator"},
     "python_multipart": {"emulator"},
-    "cryptography": {"emulator"},
+    "cryptography": {"emulator", "remote"},
 }
 
 

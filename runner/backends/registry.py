@@ -29,6 +29,9 @@ KINDS = {
     "amazon cloud drive": Kind(
         "acd.config:AcdConfig", "acd.backend:Acd", also=("acd",), login="acd.login:provider"
     ),
+    "google cloud storage": Kind(
+        "gcs.config:GcsConfig", "gcs.backend:Gcs", also=("gcs",), login="gcs.login:provider"
+    ),
     "local": Kind("local.config:LocalConfig", "local.backend:Local"),
     "s3": Kind("s3.config:S3Config", "s3.backend:S3"),
     "memory": Kind("memory:MemoryConfig", "memory:Memory", fleeting=True),

@@ -41,7 +41,9 @@ class Exchange:
     def sending(self) -> Sending:
         """What the engine is given."""
         request = self.request
-        headers = [("User-Agent", USER_AGENT), ("Accept-Encoding", "identity"), *request.headers]
+        headers = [("User-Agent", USER_AGENT), *request.headers]
+        if not any(name.lower() == "accept-encoding" for name, _ in request.headers):
+            headers.insert(1, ("Accept-Encoding", "identity"))
         if self.bearer:
             headers.append(("Authorization", self.bearer))
         for name, value in headers:

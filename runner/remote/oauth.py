@@ -102,13 +102,7 @@ class OAuth:
                 yield
 
     async def _refresh(self, old: Token) -> Token:
-        if old.refresh is None:
-            raise self._login("the token has expired, and there is no refresh token")
-        fields = {"grant_type": "refresh_token", "refresh_token": old.refresh.reveal()}
-        if self._client_id is not None:
-            fields["client_id"] = self._client_id.reveal()
-        if self._client_secret is not None:
-            fields["client_secret"] = self._client_secret.reveal()
+        fields = self._grant(old)
         request = Request(
             "POST",
             self._url,
@@ -126,6 +120,17 @@ class OAuth:
         if self._store is not None:
             self._store.save(token)
         return token
+
+    def _grant(self, old: Token) -> dict[str, str]:
+        """What the token endpoint is shown for another token. Raises LoginNeeded."""
+        if old.refresh is None:
+            raise self._login("the token has expired, and there is no refresh token")
+        fields = {"grant_type": "refresh_token", "refresh_token": old.refresh.reveal()}
+        if self._client_id is not None:
+            fields["client_id"] = self._client_id.reveal()
+        if self._client_secret is not None:
+            fields["client_secret"] = self._client_secret.reveal()
+        return fields
 
     def _login(self, why: str) -> LoginNeeded:
         name = self._wire.remote

@@ -22,7 +22,7 @@ _PATTERNS = (
     re.compile(
         r"(?i)([?&;](?:x-(?:amz|goog)-(?:signature|credential|security-token)|signature|sig|awsaccesskeyid|"
         r"googleaccessid|key|policy|token|access_token|refresh_token|client_secret|code|state|password|"
-        r"temp_url_sig)=)[^&#\s\"'<>]+"
+        r"temp_url_sig|upload_id)=)[^&#\s\"'<>]+"
     ),
     re.compile(
         r"(?i)([\"'](?:access_token|refresh_token|client_secret|id_token|password)[\"']\s*:\s*[\"'])[^\"']+"

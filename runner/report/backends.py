@@ -32,6 +32,13 @@ WORDS = {
         resume="no",
         tested="the built-in server, written apart from the protocol's description; rclone 1.60 holds that to it",
     ),
+    "google cloud storage": Words(
+        trash="older versions or soft delete where the bucket keeps them, else copies under `.acdrun-trash`, made by"
+        " the service",
+        copy="files between two such remotes of one log-in, copied by the service; a move is a copy and a removal",
+        resume="at the byte, from 8 MiB",
+        tested="fake-gcs-server, and a stricter server written from the API's description; beside rclone 1.75",
+    ),
     "local": Words(
         trash="`.acdrun-trash` at its root",
         copy="renames",

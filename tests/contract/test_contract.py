@@ -7,8 +7,9 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 
 from runner.backends.contract import RULES, Rule
-from tests.lab import KINDS, lab
-from tests.lab.s3 import FAULTS, slow
+from tests.lab import KINDS, gcs, lab, s3
+
+FAULTS = s3.FAULTS | gcs.FAULTS
 
 
 def _cases() -> Iterator[ParameterSet]:
@@ -16,7 +17,7 @@ def _cases() -> Iterator[ParameterSet]:
     for kind in KINDS:
         for rule in RULES:
             marks: list[pytest.MarkDecorator] = []
-            if slow(kind, rule.__name__):
+            if s3.slow(kind, rule.__name__) or gcs.slow(kind, rule.__name__):
                 marks.append(pytest.mark.slow)
             if (why := FAULTS.get((kind, rule.__name__))) is not None:
                 marks.append(pytest.mark.xfail(reason=why, run=False))

@@ -10,7 +10,7 @@ from uuid import uuid4
 from runner.backends import registry
 from runner.model.backend import Backend, Setting
 from runner.remote.remote import Remote
-from tests.lab import drive, s3
+from tests.lab import drive, gcs, s3
 
 _FIELDS: dict[str, dict[str, object]] = {
     "memory": {},
@@ -22,7 +22,7 @@ _FIELDS: dict[str, dict[str, object]] = {
 }
 """What each kind is configured with; the backend is the name's first word."""
 
-KINDS = [*_FIELDS, *drive.KINDS, *s3.KINDS]
+KINDS = [*_FIELDS, *drive.KINDS, *s3.KINDS, *gcs.KINDS]
 """Every kind of remote that the tests can lend."""
 
 
@@ -42,6 +42,8 @@ async def _open(kind: str, folder: Path) -> Backend:
     setting = Setting(remote=kind, base=folder, state=folder / "state", run="lab-run")
     if kind in s3.KINDS:
         return await s3.open_backend(kind, setting)
+    if kind in gcs.KINDS or kind == gcs.SOFT:
+        return await gcs.open_backend(kind, setting)
     if kind in drive.KINDS:
         return await drive.open_backend(setting)
     word = kind.partition("-")[0]

