@@ -180,22 +180,27 @@ class Foreseen(Remote):
         return ends.destination if coming.moved else ends.source
 
     async def _nodes(self, some: Sequence[Coming]) -> Sequence[Node]:
-        """What the listing will show for these. What is moved there keeps the time that it has."""
-        digests = self._digests(some)
-        nodes = []
-        for coming in some:
-            this = name(coming.path)
-            if coming.kind == "folder":
-                nodes.append(Node(this, "folder"))
-                continue
-            node = Node(
-                this, "file", coming.size, self._kept(coming.mtime_ns), digests.get(coming), generation=UNMADE
+        """What the listing will show for these."""
+        digests, times = self._digests(some), await self._times(some)
+        return [
+            Node(name(one.path), "folder")
+            if one.kind == "folder"
+            else Node(
+                name(one.path), "file", one.size, times.get(one, self._kept(one.mtime_ns)), digests.get(one),
+                generation=UNMADE,
             )
-            if coming.moved and self.can.mtime_ns is not None:
-                now = await self._origin(coming).stat(coming.origin)
-                node = node._replace(mtime_ns=now.mtime_ns)
-            nodes.append(node)
-        return nodes
+            for one in some
+        ]  # fmt: skip
+
+    async def _times(self, some: Sequence[Coming]) -> Mapping[Coming, int | None]:
+        """What is moved there keeps the time that it has."""
+        moved = [one for one in some if one.moved] if self.can.mtime_ns is not None else []
+        times: dict[Coming, int | None] = {}
+        for start in range(0, len(moved), self.can.concurrency):
+            batch = moved[start : start + self.can.concurrency]
+            nodes = await asyncio.gather(*(self._origin(one).stat(one.origin) for one in batch))
+            times |= {one: node.mtime_ns for one, node in zip(batch, nodes, strict=True)}
+        return times
 
     def _kept(self, mtime_ns: int | None) -> int | None:
         step = self.can.mtime_ns
