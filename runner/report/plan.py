@@ -134,9 +134,9 @@ def _predicted(numbers: PairSummary, needs: Sequence[str]) -> Iterator[Line]:
         )
         yield Line(f"  predicted: {what} {'it' if one else 'them'}", "dim")
     if numbers.untimed:
-        yield Line(
-            f"  not predicted: the times of {count(numbers.untimed)} that are written only then", "warn"
-        )
+        one = numbers.untimed == 1
+        when = f"{'time' if one else 'times'} of {count(numbers.untimed)}, set when {'it is' if one else 'they are'}"
+        yield Line(f"  not predicted: the {when} written", "warn")
 
 
 def _pair_lines(numbers: PairSummary, account: Account, problems: Troubles, verbose: bool) -> Iterator[Line]:

@@ -72,7 +72,9 @@ def _whole(numbers: Summary) -> bool:
 
 def _listings(numbers: Summary) -> str:
     if _whole(numbers):
-        return "every listing was whole"
+        some = sum(bool(pair.foreseen) for pair in numbers.pairs)
+        predicted = f"; {count(some, 'source')} {'was' if some == 1 else 'were'} predicted in part"
+        return f"every listing was whole{predicted if some else ''}"
     gaps = sum(sum(pair.gaps.values()) for pair in numbers.pairs)
     unread = sum(not pair.read for pair in numbers.pairs)
     parts = [f"{count(gaps, 'part')} could not be listed" if gaps else ""]

@@ -191,3 +191,14 @@ def test_a_plan_of_a_chain_does_not_begin_a_job_that_its_run_would_not(acdrun: A
     assert (plan.code, run.code) == (3, 3)
     assert "not begun: job 'photos' will not be done whole, its trash is held" in plan.out
     assert "not begun" in run.out
+
+
+def test_a_saved_plan_of_a_chain_says_that_it_rests_on_a_prediction(acdrun: Acdrun, place: Path) -> None:
+    second = "  offsite:\n    needs: [photos]\n    pairs: [{ source: dst, destination: far, mode: mirror }]\n"
+    write(place / "m.yaml", manifest() + second)
+    acdrun("--plan", "--out", "both.plan", "m.yaml")
+
+    shown, applied = acdrun("show", "both.plan"), acdrun("apply", "both.plan")
+
+    assert "every listing was whole; 1 source was predicted in part" in shown.out
+    assert (applied.code, (place / "far/sub/two.txt").read_text()) == (0, "two two")
