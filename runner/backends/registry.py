@@ -1,6 +1,6 @@
 """The kinds of storage: one line each, loaded only when a manifest names them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +15,7 @@ class Kind(NamedTuple):
     """config, backend: "module:name" of the pydantic model and of the `Backend` it configures.
 
     login: "module:name" of what makes a `Provider` of the model; "" for a kind without OAuth.
+    words: "module:name" of a mapping from other tools' words for fields to ours, where they differ; "" for none.
     fleeting: it forgets everything when the process ends: it is for tests, and nobody is to be pointed at it.
     """
 
@@ -22,6 +23,7 @@ class Kind(NamedTuple):
     backend: str
     also: tuple[str, ...] = ()
     login: str = ""
+    words: str = ""
     fleeting: bool = False
 
 
@@ -34,6 +36,7 @@ KINDS = {
     ),
     "local": Kind("local.config:LocalConfig", "local.backend:Local"),
     "s3": Kind("s3.config:S3Config", "s3.backend:S3"),
+    "swift": Kind("swift.config:SwiftConfig", "swift.backend:Swift", words="swift.config:WORDS"),
     "memory": Kind("memory:MemoryConfig", "memory:Memory", fleeting=True),
     "memory keys": Kind("memory_keys:KeysConfig", "memory_keys:Keys", fleeting=True),
 }
@@ -57,6 +60,12 @@ def provider(kind: str, config: RemoteConfig) -> "Provider | None":
         return None
     make: Callable[[RemoteConfig], Provider | None] = _load(KINDS[kind].login)
     return make(config)
+
+
+def field(kind: str, word: str) -> str:
+    """Our name for the field of a kind that other tools call so; the word itself where theirs is ours."""
+    words: Mapping[str, str] = _load(KINDS[kind].words) if KINDS[kind].words else {}
+    return words.get(word, word)
 
 
 def full_name(word: str) -> str | None:

@@ -52,8 +52,9 @@ def leaves(kind: str) -> list[Leaf]:
 
 
 def find_leaf(kind: str, word: str) -> Leaf | None:
-    """The field of this name, or whose name alone ends in this word; None when there is none."""
+    """The field of this name, or whose name alone ends in this word, be it rclone's word; None when there is none."""
     all_leaves = leaves(kind)
+    word = registry.field(kind, word)
     exact = [leaf for leaf in all_leaves if leaf.name == word]
     last = [leaf for leaf in all_leaves if leaf.keys[-1] == word]
     return exact[0] if exact else last[0] if len(last) == 1 else None

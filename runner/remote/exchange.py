@@ -17,7 +17,7 @@ class Exchange:
     """One try; it holds a place of the throttle, if it was given one, until it is closed.
 
     complete: every byte of the request was handed over, so the service may have all of it.
-    fault: what the body's own iterator raised. bearer: the `Authorization` that was sent.
+    fault: what the body's own iterator raised. bearer: the token that was sent, bearer_in: in which header.
     """
 
     def __init__(self, request: Request, throttle: Throttle, ticket: int, *, place: bool = True) -> None:
@@ -25,6 +25,7 @@ class Exchange:
         self._place = place
         self.ticket = ticket
         self.bearer = ""
+        self.bearer_in = "Authorization"
         self.answer: Answer | None = None
         self.complete = False
         self.fault: Exception | None = None
@@ -45,7 +46,7 @@ class Exchange:
         if not any(name.lower() == "accept-encoding" for name, _ in request.headers):
             headers.insert(1, ("Accept-Encoding", "identity"))
         if self.bearer:
-            headers.append(("Authorization", self.bearer))
+            headers.append((self.bearer_in, self.bearer))
         for name, value in headers:
             if not (name + value).isascii() or not (name + value).isprintable():
                 raise BadAnswer(f"the header {name!r} cannot be sent: it holds a control character")

@@ -64,7 +64,8 @@ class Wire:
     """The way to one service.
 
     classify: the service's reading of an answer that is no 2xx.
-    authoriser: None for a service that needs no token.
+    authoriser: None for a service that needs no token. token_header: what the token is sent in; log_in: what a person
+        can do when even a new one is refused, by default `acdrun login`.
     redirected: the service's reading of a redirection, which is never followed; None makes it a BadAnswer.
     trace: told of each try. clock: seconds, monotonic; now: seconds since 1970.
     """
@@ -77,6 +78,8 @@ class Wire:
         *,
         remote: str = "",
         authoriser: Authoriser | None = None,
+        token_header: str = "Authorization",  # noqa: S107
+        log_in: str = "",
         redirected: Classify = lambda request, reply: None,
         trace: Callable[[Trace], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -87,6 +90,8 @@ class Wire:
         self._engine = engine
         self._classify = classify
         self._authoriser = authoriser
+        self._token_header = token_header
+        self._log_in = log_in or f"acdrun login {remote}"
         self._redirected = redirected
         self._trace = trace
         self._clock = clock
@@ -178,6 +183,7 @@ class Wire:
         request = exchange.request
         if request.authorised and self._authoriser is not None:
             exchange.bearer = await self._authoriser.bearer()
+            exchange.bearer_in = self._token_header
         started = self._clock()
         try:
             await self._send(exchange)
@@ -268,7 +274,7 @@ class Wire:
         error.args = (error.message,)
         error.remote = error.remote or self.remote
         if renew:
-            error.hint = f"acdrun login {self.remote}"
+            error.hint = self._log_in
         return error
 
 

@@ -16,13 +16,16 @@ it, on the servers that are named.
 
 
 class Words(NamedTuple):
-    """What capabilities do not say. found_out: of the preconditions, which differ from server to server."""
+    """What capabilities do not say. found_out: of the preconditions, which differ from server to server; conditions:
+    of them, where the claim alone would say too little. page: files in one answer of a flat listing."""
 
     trash: str
     copy: str
     resume: str
     tested: str
     found_out: bool = False
+    conditions: str = ""
+    page: int = 1000
 
 
 WORDS = {
@@ -52,6 +55,14 @@ WORDS = {
         tested="moto 5, the S3 interface of OpenStack Swift 2.38, `rclone serve s3` 1.75, beside rclone 1.75",
         found_out=True,
     ),
+    "swift": Words(
+        trash="versions where the container keeps them, else copies under `.acdrun-trash`, made by the service",
+        copy="copies within the account; a move is a copy and a removal",
+        resume="segment by segment, from 16 MiB",
+        tested="OpenStack Swift 2.38 with TempAuth, and a stand-in for Keystone's log-in, beside rclone 1.75",
+        conditions="of a new file, the service's own where it checks it; else looked up before each write",
+        page=10_000,
+    ),
 }
 """By kind; one for each kind that lasts."""
 
@@ -78,7 +89,7 @@ def _column(can: Capabilities, words: Words) -> dict[str, str]:
         "names": "equal without case" if can.folds else "by their bytes",
         "largest file": "as the place has it" if can.max_size is None else f"{can.max_size:,} bytes",
         "longest name or path": _longest(can),
-        "listing": "all at once, 1,000 to a request" if can.flat else "folder by folder",
+        "listing": f"all at once, {words.page:,} to a request" if can.flat else "folder by folder",
         "trash": words.trash if can.trashes else "none",
         "preconditions": _preconditions(can, words),
         "server-side copy": words.copy if can.moves else "none",
@@ -104,4 +115,6 @@ def _longest(can: Capabilities) -> str:
 def _preconditions(can: Capabilities, words: Words) -> str:
     if words.found_out:
         return "the service's own where it checks them, which is tried once; elsewhere looked up before each write"
+    if words.conditions:
+        return words.conditions
     return "checked in the same step" if can.strong else "looked up before each write"

@@ -87,10 +87,12 @@ class Heads:
         query = "SELECT key, id, content, begun FROM upload WHERE place = ? AND begun < ?"
         return [Begun(*row) for row in self._database.rows(query, place, before)]  # type: ignore[arg-type]
 
-    def ended(self, place: str, key: str, id_: str) -> None:
-        """The upload is finished or given up."""
+    def ended(self, place: str, key: str, id_: str, *, firmly: bool = False) -> None:
+        """The upload is finished or given up. firmly: that is to outlast a power cut."""
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM upload WHERE place = ? AND key = ? AND id = ?", (place, key, id_))
+        if firmly:
+            self._database.rows("PRAGMA wal_checkpoint(FULL)")
 
     def flush(self) -> None:
         """Write down what was learnt."""

@@ -7,9 +7,10 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 
 from runner.backends.contract import RULES, Rule
-from tests.lab import KINDS, gcs, lab, s3
+from tests.lab import KINDS, lab
+from tests.lab.remotes import STORES
 
-FAULTS = s3.FAULTS | gcs.FAULTS
+FAULTS = {case: why for store in STORES.values() for case, why in store.FAULTS.items()}
 
 
 def _cases() -> Iterator[ParameterSet]:
@@ -17,7 +18,7 @@ def _cases() -> Iterator[ParameterSet]:
     for kind in KINDS:
         for rule in RULES:
             marks: list[pytest.MarkDecorator] = []
-            if s3.slow(kind, rule.__name__) or gcs.slow(kind, rule.__name__):
+            if any(store.slow(kind, rule.__name__) for store in STORES.values()):
                 marks.append(pytest.mark.slow)
             if (why := FAULTS.get((kind, rule.__name__))) is not None:
                 marks.append(pytest.mark.xfail(reason=why, run=False))

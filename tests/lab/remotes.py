@@ -10,7 +10,10 @@ from uuid import uuid4
 from runner.backends import registry
 from runner.model.backend import Backend, Setting
 from runner.remote.remote import Remote
-from tests.lab import drive, gcs, s3
+from tests.lab import drive, gcs, openstack, s3
+
+STORES = {"s3": s3, "gcs": gcs, "swift": openstack}
+"""Stores of keys by the first word of their kinds: the faults of their servers, and how one is opened."""
 
 _FIELDS: dict[str, dict[str, object]] = {
     "memory": {},
@@ -22,7 +25,7 @@ _FIELDS: dict[str, dict[str, object]] = {
 }
 """What each kind is configured with; the backend is the name's first word."""
 
-KINDS = [*_FIELDS, *drive.KINDS, *s3.KINDS, *gcs.KINDS]
+KINDS = [*_FIELDS, *drive.KINDS, *(kind for store in STORES.values() for kind in store.KINDS)]
 """Every kind of remote that the tests can lend."""
 
 
@@ -40,10 +43,9 @@ async def lab(kind: str) -> AsyncIterator[Remote]:
 
 async def _open(kind: str, folder: Path) -> Backend:
     setting = Setting(remote=kind, base=folder, state=folder / "state", run="lab-run")
-    if kind in s3.KINDS:
-        return await s3.open_backend(kind, setting)
-    if kind in gcs.KINDS or kind == gcs.SOFT:
-        return await gcs.open_backend(kind, setting)
+    if (store := STORES.get(kind.split()[0])) is not None:
+        opened: Backend = await store.open_backend(kind, setting)
+        return opened
     if kind in drive.KINDS:
         return await drive.open_backend(setting)
     word = kind.partition("-")[0]

@@ -1,7 +1,8 @@
 """OpenStack Swift in one process: `swift_server.py PORT FOLDER`. Run as a program of its own, never imported.
 
 Proxy, account, container and object server with one device and one replica, TempAuth, and the S3 interface, user
-`test:tester` with the key `testing`. All of it is Swift's own but the cache, which is a dictionary here.
+`test:tester` with the key `testing`. All of it is Swift's own but the cache, which is a dictionary here, and the log-in
+at `/v3`: see `keystone.py`.
 """
 
 import json
@@ -38,6 +39,7 @@ _FILTERS = {
     "catch_errors": "catch_errors", "gatekeeper": "gatekeeper", "healthcheck": "healthcheck",
     "listing_formats": "listing_formats", "bulk": "bulk", "s3api": "s3api", "tempauth": "tempauth", "copy": "copy",
     "slo": "slo", "dlo": "dlo", "versioned_writes": "versioned_writes", "symlink": "symlink",
+    "container-quotas": "container_quotas", "account-quotas": "account_quotas",
 }  # fmt: skip
 
 _OPTIONS = {
@@ -48,14 +50,16 @@ _OPTIONS = {
 
 _PROXY = """
 [pipeline:main]
-pipeline = catch_errors gatekeeper healthcheck cache listing_formats bulk s3api tempauth copy slo dlo versioned_writes
-    symlink proxy-server
+pipeline = catch_errors gatekeeper healthcheck cache listing_formats bulk identity s3api tempauth copy container-quotas
+    account-quotas slo dlo versioned_writes symlink proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 allow_account_management = true
 account_autocreate = true
 [filter:cache]
 paste.filter_factory = __main__:cached
+[filter:identity]
+paste.filter_factory = keystone:identity
 """
 
 

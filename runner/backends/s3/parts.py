@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from xml.sax.saxutils import escape
@@ -27,6 +27,7 @@ from runner.model.errors import (
     Unsupported,
 )
 from runner.remote.close import closing
+from runner.remote.cut import cut
 from runner.remote.dated import At
 from runner.remote.retry import again
 from runner.remote.room import Room
@@ -132,7 +133,7 @@ class Parts:
         waiting: deque[asyncio.Task[str]] = deque()
         digests = list[str]()
         try:
-            async with closing(_cut(content, size)) as pieces:
+            async with closing(cut(content, size)) as pieces:
                 for number in range(1, _MOST_PARTS + 1):
                     if len(waiting) >= _AT_ONCE:
                         digests.append(await waiting.popleft())
@@ -232,16 +233,3 @@ def joined(digests: Sequence[str]) -> str:
     except ValueError:
         return ""
     return f"{hashlib.md5(binary, usedforsecurity=False).hexdigest()}-{len(digests)}"
-
-
-async def _cut(content: Content, size: int) -> AsyncGenerator[bytes, None]:
-    """The content in parts of this many bytes, the last one smaller."""
-    held = bytearray()
-    async with closing(content.chunks()) as chunks:
-        async for chunk in chunks:
-            held += chunk
-            while len(held) >= size:
-                yield bytes(held[:size])
-                del held[:size]
-    if held:
-        yield bytes(held)

@@ -27,7 +27,7 @@ type = local
 nounc = true
 
 [bucket]
-type = swift
+type = dropbox
 secret_access_key = canary-key
 
 [locked]
@@ -65,7 +65,7 @@ def test_what_has_no_place_is_named_and_never_shown(conf: Path) -> None:
 
     assert list(found["drive"].left_out) == ["templink_threshold"]
     assert list(found["disk"].left_out) == ["nounc"]
-    assert "'swift' is not built yet" in found["bucket"].why
+    assert "'dropbox' is not built yet" in found["bucket"].why
     assert "'crypt' is no kind of storage" in found["locked"].why
     assert "has no type" in found["odd"].why
     assert "canary" not in repr(list(found.values()))

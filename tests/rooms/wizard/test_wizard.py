@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from runner.backends.swift.config import SwiftConfig
 from runner.manifest.keep import Keep
 from runner.manifest.remotes import user_remotes
-from runner.model.secret import Secret
+from runner.model.secret import FileReference, Secret
 from runner.remote.tokens import Token
 from tests.rooms.wizard.terminal import Terminal
 
@@ -52,7 +53,7 @@ def test_storages_are_numbered_and_one_that_is_not_built_says_so(config: Start, 
     terminal = config()
     terminal.answer(("n/q", "n"), ("name", "disk"))
     listed = terminal.until("Storage> ")
-    terminal.type("7")
+    terminal.type("3")
     refused = terminal.until("Storage> ")
     terminal.type("floppy")
     unknown = terminal.until("Storage> ")
@@ -62,7 +63,7 @@ def test_storages_are_numbered_and_one_that_is_not_built_says_so(config: Start, 
     assert terminal.end() == 0
     words = ["amazon cloud drive", "drive", "dropbox", "google cloud storage", "local", "s3", "swift"]
     assert re.findall(r"\\ (.+)", listed) == words
-    assert "'swift' is not built yet" in refused
+    assert "'dropbox' is not built yet" in refused
     assert "'floppy' is no kind of storage" in unknown
     assert list(user_remotes(file)) == ["disk"]
 
@@ -260,3 +261,27 @@ def test_known_tokens_stay_out_of_show(config: Start, keep: Keep) -> None:
 
     assert terminal.end() == 0
     assert "canary" not in terminal.screen
+
+
+def test_a_swift_remote_is_asked_for_its_log_in_and_its_key_is_kept_apart(config: Start, file: Path) -> None:
+    terminal = config()
+    terminal.answer(("n/q", "n"), ("name", "yard"), ("Storage", "swift"), ("container", "photos"))
+    for field in ("region", "interface", "storage_url", "storage_policy", "segments"):
+        terminal.answer((field, ""))
+    terminal.answer(
+        ("auth.url", "https://keystone.example.org:5000/v3"), ("auth.version", ""), ("auth.user", "me")
+    )
+    terminal.answer(("auth.user_id", ""), ("auth.key", "canary-key"), ("auth.project", "acme"))
+    for field in ("project_id", "user_domain", "project_domain", "application_credential_id"):
+        terminal.answer((f"auth.{field}", ""))
+    for field in ("application_credential_name", "application_credential_secret", "token"):
+        terminal.answer((f"auth.{field}", ""))
+    terminal.answer(("root", ""), ("y/n", "n"), ("y/e/d", "y"), (MENU, "q"))
+
+    assert terminal.end() == 0
+    assert "canary" not in terminal.screen
+    kept = user_remotes(file)["yard"]
+    assert isinstance(kept, SwiftConfig)
+    assert (kept.container, kept.auth.user, kept.auth.project) == ("photos", "me", "acme")
+    assert isinstance(kept.auth.key, FileReference)
+    assert kept.auth.key.file.read_text() == "canary-key"
