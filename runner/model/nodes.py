@@ -4,13 +4,14 @@ from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from operator import itemgetter
 from typing import NamedTuple, Protocol, Self, overload
 
+from runner.model import path as paths
 from runner.model.checksum import Checksum
 from runner.model.node import Kind, Node
 
 Stamp = tuple[Kind, int, int | None, Checksum | None]
 """Of a node: kind, size, mtime_ns, checksum. With the name it is all that a filter or a decision looks at."""
 
-_KIND, _SIZE = itemgetter(0), itemgetter(1)
+_KIND, _SIZE, _TIME = itemgetter(0), itemgetter(1), itemgetter(2)
 
 
 class State(NamedTuple):
@@ -36,14 +37,14 @@ class Rows(Protocol):
 class Nodes(Sequence[Node]):
     """Nodes of one folder in order of their names, each name once.
 
-    stamps: by name, in the order of the listing, and not to be changed. A node is made of `rows` when somebody
-        wants one: a million files that need nothing cost no million nodes.
+    A node is made of `rows` when somebody wants one: a million files that need nothing cost no million nodes. A
+    backend whose columns come packed overrides what can be told without unpacking them.
     """
 
-    __slots__ = ("_kinds", "_names", "_rows", "stamps")
+    __slots__ = ("_kinds", "_names", "_rows", "_stamps")
 
     def __init__(self, stamps: dict[str, Stamp], rows: Rows) -> None:
-        self.stamps = stamps
+        self._stamps = stamps
         self._rows = rows
         self._names: list[str] | None = None
         self._kinds: list[Kind] | None = None
@@ -53,6 +54,11 @@ class Nodes(Sequence[Node]):
         """Nodes that were made already; of several with one name the last."""
         made = _Made({node[0]: node for node in nodes})
         return cls({name: node[1:5] for name, node in made.nodes.items()}, made)
+
+    @property
+    def stamps(self) -> dict[str, Stamp]:
+        """By name, in the order of the listing, and not to be changed."""
+        return self._stamps
 
     def __len__(self) -> int:
         return len(self.stamps)
@@ -79,6 +85,22 @@ class Nodes(Sequence[Node]):
     def node(self, name: str) -> Node:
         """The node of that name. Raises KeyError."""
         return self._rows.node(name)
+
+    def has(self, name: str) -> bool:
+        """Is one of them called so?"""
+        return name in self.stamps
+
+    def faulty(self) -> list[str]:
+        """The names that can be no part of a path."""
+        return paths.faulty(self.stamps)
+
+    def same(self, other: "Nodes") -> bool:
+        """Have both the same names and stamps?"""
+        return self.stamps == other.stamps
+
+    def timed(self) -> bool:
+        """Has every file a time?"""
+        return None not in (_TIME(stamp) for stamp in self.stamps.values() if stamp[0] == "file")
 
     def number(self, kind: Kind) -> int:
         """How many are of that kind."""

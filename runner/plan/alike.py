@@ -1,14 +1,12 @@
 """Which nodes of two folders need nothing, found in their columns."""
 
 from collections.abc import Collection, Mapping
-from operator import itemgetter
 
 from runner.model.nodes import Nodes
 from runner.model.pair import Mode
 from runner.plan.decide import Compare, Facts, Verdict, whatever
 
 _TIME = 2
-_time = itemgetter(_TIME)
 
 
 class Alike:
@@ -33,11 +31,17 @@ class Alike:
         folders = whatever(Facts(mode, compare, "folder", "folder"))
         self._folders = folders is not None and folders.sign == "="
 
+    def all(self, ours: Nodes, theirs: Nodes) -> bool:
+        """Are all of them alike, by their listings? In one comparison, for most folders of most runs are."""
+        if self.proof != "time" or ours.number("other") or not ours.same(theirs):
+            return False
+        return ours.timed() and (self._folders or not ours.number("folder"))
+
     def of(
         self, ours: Nodes, theirs: Nodes, here: Mapping[str, str], there: Mapping[str, str]
     ) -> Collection[str]:
         """Their names. here, there: digests by name, of the files of either side of which they are known."""
-        if self.proof == "time" and self._same(ours, theirs):
+        if self.all(ours, theirs):
             return ours.stamps.keys()
         stamp_of, digest_of = theirs.stamps.get, there.get
         names = []
@@ -56,11 +60,3 @@ class Alike:
             if alike and stamp[0] != "other":
                 names.append(name)
         return names
-
-    def _same(self, ours: Nodes, theirs: Nodes) -> bool:
-        """Are all of them alike? In one comparison, for most folders of most runs are."""
-        if ours.stamps != theirs.stamps or ours.number("other"):
-            return False
-        if not ours.number("folder"):
-            return None not in map(_time, ours.stamps.values())
-        return self._folders and None not in (s[_TIME] for s in ours.stamps.values() if s[0] == "file")

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from runner.model.errors import Blocked
 from runner.model.node import Folder, Gap, Node
-from runner.model.nodes import Nodes
+from runner.model.nodes import NONE, Nodes
 from runner.model.path import fold, join, name, within
 from runner.model.tally import Amount
 from runner.model.task import Context
@@ -125,14 +125,19 @@ class Expansion:
     def _settle(self, ours: Nodes, theirs: Nodes) -> tuple[Nodes, Nodes]:
         """Count what needs nothing, and return the rest."""
         ctx, alike = self._ctx, self._alike
+        if alike.all(ours, theirs):
+            self._unchanged(ours)
+            return NONE, NONE
         by_digest = alike.proof == "checksum" and ours and theirs
         here = digests(ours, ctx.source, ctx) if by_digest else {}
         there = digests(theirs, ctx.destination, ctx) if by_digest else {}
         names = alike.of(ours, theirs, here, there)
-        same = ours if len(names) == len(ours) else ours.only(names)
-        if files := same.number("file"):
-            self._add(f"unchanged {self._proof(alike.verdict)}", Amount(files, same.size()))
+        self._unchanged(ours if len(names) == len(ours) else ours.only(names))
         return ours.without(names), theirs.without(names)
+
+    def _unchanged(self, nodes: Nodes) -> None:
+        if files := nodes.number("file"):
+            self._add(f"unchanged {self._proof(self._alike.verdict)}", Amount(files, nodes.size()))
 
     def _decide(self, pairing: Pairing, free: Collection[str]) -> Verdict:
         source, destination, alias = pairing

@@ -12,7 +12,7 @@ from runner.model.nodes import Nodes
 def without_leases(page: Sequence[Node]) -> Sequence[Node]:
     """The same nodes, but for our leases."""
     if isinstance(page, Nodes):
-        return page.without((LEASES,)) if LEASES in page.stamps else page
+        return page.without((LEASES,)) if page.has(LEASES) else page
     return [node for node in page if node.name != LEASES]
 
 

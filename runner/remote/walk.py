@@ -203,7 +203,7 @@ async def look(list_: List, admits: Admits, folder: str) -> Folder:
 
 def _settled(folder: str, pages: list[Sequence[Node]], admits: Admits) -> Folder:
     nodes, gaps, left_out = _single(folder, pages, admits)
-    faulty = paths.faulty(nodes.stamps)
+    faulty = nodes.faulty()
     for name in faulty:
         path = paths.join(folder, spelled(name))
         gaps.append((name, Gap(path, Blocked(f"{paths.fault(name)} is no part of a path", path=path))))

@@ -12,15 +12,17 @@ from pathlib import Path
 from runner.backends.local import safe, untrash
 from runner.backends.local.config import LocalConfig
 from runner.backends.local.copying import Copier
+from runner.backends.local.crew import CREW, LONG, Crew
 from runner.backends.local.draft import Disk, Draft, sweep
 from runner.backends.local.faults import READING, WRITING
 from runner.backends.local.gathering import Gathering
 from runner.backends.local.identity import identify
-from runner.backends.local.listing import children
+from runner.backends.local.listing import Columns, look
 from runner.backends.local.reading import Reading
 from runner.backends.local.rename import rename_new
 from runner.backends.local.threads import Threads
 from runner.backends.local.trash import Trash
+from runner.backends.local.worker import some
 from runner.model import path as paths
 from runner.model.backend import (
     Backend,
@@ -36,9 +38,6 @@ from runner.model.backend import (
 from runner.model.content import CHUNK, Content
 from runner.model.errors import AcdrunError, Blocked, Exists, NotFound, Stale, Unsupported
 from runner.model.node import Node
-
-_ENOUGH = 1000
-"""Nodes that take longer to list than a thread takes to answer."""
 
 _DAY_NS = 86_400_000_000_000
 
@@ -60,6 +59,8 @@ class Local:
         self._threads = Threads(threads)
         self._reads = Gathering(self._threads)
         self._leftovers: dict[str, Sequence[str]] = {}
+        self._listed = 0
+        self._crew: Crew | None = None
         mask = os.umask(0o077)  # it cannot be read without being set
         os.umask(mask)
         self._turn = asyncio.Lock()
@@ -75,6 +76,9 @@ class Local:
     async def close(self) -> None:
         """Let the threads end."""
         self._threads.close()
+        crew, self._crew = self._crew, None
+        if crew is not None:
+            crew.leave()
 
     async def list(self, folder: str) -> AsyncIterator[Sequence[Node]]:
         """Yield the children in one page; names that are no UTF-8 come with lone surrogates in them.
@@ -84,7 +88,10 @@ class Local:
         yield await self._threads.run(self._list, folder)
 
     async def list_some(self, folders: Sequence[str]) -> Sequence[Sequence[Node] | AcdrunError]:
-        """List folders in one call in a thread, until it has been worth it."""
+        """List folders in one call in a thread, until it has been worth it; in a long listing in another process."""
+        if self._listed >= LONG and self._crew is None:
+            self._crew = CREW
+            self._crew.join()
         return await self._threads.run(self._list_some, folders)
 
     async def stat(self, path: str) -> Node:
@@ -176,30 +183,20 @@ class Local:
         return await self._threads.run(identify, self._root, folder)
 
     def _list(self, folder: str) -> Sequence[Node]:
-        above: list[safe.Identity] = []
-        fd = safe.open_folder(self._root, folder, above)
-        try:
-            with READING:
-                nodes, partial = children(fd, above)
-        finally:
-            safe.let_go(fd)
-        if partial:
-            self._leftovers[folder] = partial
-        return nodes
+        return self._nodes(folder, look(self._root, folder))
+
+    def _nodes(self, folder: str, columns: Columns) -> Sequence[Node]:
+        if columns.partial:
+            self._leftovers[folder] = columns.partial
+        return columns.nodes()
 
     def _list_some(self, folders: Sequence[str]) -> Sequence[Sequence[Node] | AcdrunError]:
+        found = self._crew.some(self._root, folders) if self._crew else None
         answers: list[Sequence[Node] | AcdrunError] = []
-        number = 0
-        for folder in folders:
-            try:
-                nodes = self._list(folder)
-            except AcdrunError as error:
-                answers.append(error)
-                continue
-            answers.append(nodes)
-            number += len(nodes)
-            if number >= _ENOUGH:
-                break
+        for folder, columns in zip(folders, found or some(self._root, folders), strict=False):
+            one = some(self._root, [folder])[0] if columns is None else columns  # a worker does not say why
+            answers.append(one if isinstance(one, AcdrunError) else self._nodes(folder, one))
+        self._listed += sum(len(answer) for answer in answers if not isinstance(answer, AcdrunError))
         return answers
 
     def _stat(self, path: str) -> Node:

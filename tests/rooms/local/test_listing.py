@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.backends import registry
-from runner.backends.local import backend, safe
+from runner.backends.local import safe, worker
 from runner.backends.local.backend import Local
 from runner.backends.local.config import LocalConfig
 from runner.model.backend import Setting
@@ -150,7 +150,7 @@ def test_room_is_that_of_the_file_system(root: Path) -> None:
 
 
 def test_folders_are_listed_in_batches_as_one_by_one(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend, "_ENOUGH", 3)
+    monkeypatch.setattr(worker, "ENOUGH", 3)
     folders = ["", "a", "a/b", "gone", "c", "link", "d"]
     for folder in ("a/b", "c", "d"):
         (root / folder).mkdir(parents=True)
