@@ -102,6 +102,14 @@ class Nodes(Sequence[Node]):
         """Has every file a time?"""
         return None not in (_TIME(stamp) for stamp in self.stamps.values() if stamp[0] == "file")
 
+    def digests(self, algorithm: str) -> dict[str, str]:
+        """By name, the digests that the listing carries."""
+        return {
+            name: checksum.digest
+            for name, (_, _, _, checksum) in self.stamps.items()
+            if checksum is not None and checksum.algorithm == algorithm
+        }
+
     def number(self, kind: Kind) -> int:
         """How many are of that kind."""
         if self._kinds is None:

@@ -31,11 +31,15 @@ class Alike:
         folders = whatever(Facts(mode, compare, "folder", "folder"))
         self._folders = folders is not None and folders.sign == "="
 
-    def all(self, ours: Nodes, theirs: Nodes) -> bool:
-        """Are all of them alike, by their listings? In one comparison, for most folders of most runs are."""
-        if self.proof != "time" or ours.number("other") or not ours.same(theirs):
+    def all(self, ours: Nodes, theirs: Nodes, *, proven: bool = False) -> bool:
+        """Are all of them alike? In one comparison, for most folders of most runs are.
+
+        proven: the digests of their files are known to be the same.
+        """
+        settled = proven if self.proof == "checksum" else self.proof == "time" and ours.timed()
+        if not settled or ours.number("other") or not ours.same(theirs):
             return False
-        return ours.timed() and (self._folders or not ours.number("folder"))
+        return self._folders or not ours.number("folder")
 
     def of(
         self, ours: Nodes, theirs: Nodes, here: Mapping[str, str], there: Mapping[str, str]

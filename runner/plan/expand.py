@@ -17,7 +17,7 @@ from runner.plan.decide import Verdict, common_algorithm, decide, facts, proof_o
 from runner.plan.fits import unfit
 from runner.plan.match import Pairing, pair_names
 from runner.plan.part import Part, taking_part
-from runner.plan.remember import digests, listed_digest, remembered
+from runner.plan.remember import Digests, listed_digest, remembered
 from runner.state.journal import Draft, Journal, OpRow, ProblemRow
 
 __all__ = ["Expansion", "common_algorithm"]
@@ -125,13 +125,13 @@ class Expansion:
     def _settle(self, ours: Nodes, theirs: Nodes) -> tuple[Nodes, Nodes]:
         """Count what needs nothing, and return the rest."""
         ctx, alike = self._ctx, self._alike
-        if alike.all(ours, theirs):
+        here = there = None
+        if alike.proof == "checksum" and ours and theirs:
+            here, there = Digests(ours, ctx.source, ctx), Digests(theirs, ctx.destination, ctx)
+        if alike.all(ours, theirs, proven=bool(here and there and here.same(there))):
             self._unchanged(ours)
             return NONE, NONE
-        by_digest = alike.proof == "checksum" and ours and theirs
-        here = digests(ours, ctx.source, ctx) if by_digest else {}
-        there = digests(theirs, ctx.destination, ctx) if by_digest else {}
-        names = alike.of(ours, theirs, here, there)
+        names = alike.of(ours, theirs, here.by_name() if here else {}, there.by_name() if there else {})
         self._unchanged(ours if len(names) == len(ours) else ours.only(names))
         return ours.without(names), theirs.without(names)
 

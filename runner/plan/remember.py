@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from runner.model.checksum import Checksum
+from runner.model.checksum import Checksum, hasher
 from runner.model.node import Node
 from runner.model.nodes import Nodes
 from runner.model.task import Context
@@ -19,21 +19,38 @@ def remembered(pairings: Sequence[Pairing], ctx: Context, *, both: bool = True) 
     return [Pairing(_with(p.source, ours), _with(p.destination, theirs), p.alias) for p in pairings]
 
 
-def digests(nodes: Nodes, remote: Remote, ctx: Context) -> Mapping[str, str]:
-    """The digests of files of one folder by name: those of the listing, or those of the cache where it knows all."""
-    listed = {
-        name: checksum.digest
-        for name, (_, _, _, checksum) in nodes.stamps.items()
-        if checksum is not None and checksum.algorithm == ctx.algorithm
-    }
-    if listed or (state := nodes.state()) is None:
-        return listed
-    files = nodes.files()
-    whole = ctx.hashes.whole(remote.place, state, ctx.algorithm)
-    if whole is None or len(whole) != len(files):
-        ctx.hashes.ask(remote.place, state, ctx.algorithm, [nodes.node(name).generation for name in files])
-        return {}
-    return dict(zip(files, whole, strict=True))
+class Digests:
+    """Of files of one folder: those of the listing, or those of the cache where it knows all."""
+
+    def __init__(self, nodes: Nodes, remote: Remote, ctx: Context) -> None:
+        self._nodes, self._step = nodes, hasher(ctx.algorithm).digest_size
+        self._listed = nodes.digests(ctx.algorithm)
+        self._whole = b"" if self._listed else self._known(remote, ctx)
+
+    def same(self, other: "Digests") -> bool:
+        """Does the cache know all of both, and are they the same for each name?"""
+        if not self._whole or self._whole != other._whole:
+            return False
+        return list(self._nodes.files()) == list(other._nodes.files())
+
+    def by_name(self) -> Mapping[str, str]:
+        """All that are known."""
+        if not self._whole:
+            return self._listed
+        text, step = self._whole.hex(), 2 * self._step
+        each = (text[start : start + step] for start in range(0, len(text), step))
+        return dict(zip(self._nodes.files(), each, strict=True))
+
+    def _known(self, remote: Remote, ctx: Context) -> bytes:
+        nodes = self._nodes
+        if not nodes.number("file") or (state := nodes.state()) is None:
+            return b""
+        whole = ctx.hashes.whole(remote.place, state, ctx.algorithm)
+        if whole is not None and len(whole) == nodes.number("file") * self._step:
+            return whole
+        generations = [nodes.node(name).generation for name in nodes.files()]
+        ctx.hashes.ask(remote.place, state, ctx.algorithm, generations)
+        return b""
 
 
 def _known(ctx: Context, remote: Remote, nodes: Sequence[Node | None]) -> dict[str, Checksum]:

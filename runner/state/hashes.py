@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 
-from runner.model.checksum import Checksum, hasher
+from runner.model.checksum import Checksum
 from runner.model.errors import Spoilt
 from runner.model.foresight import UNMADE
 from runner.model.nodes import State
@@ -85,8 +85,11 @@ class Hashes:
                 found[generation] = same[0]
         return found
 
-    def whole(self, place: str, state: State, algorithm: str) -> Sequence[str] | None:
-        """The digests of all files of a folder in that state, in the order of its listing; None when not known."""
+    def whole(self, place: str, state: State, algorithm: str) -> bytes | None:
+        """The digests of all files of a folder in that state, one after the other in the order of its listing.
+
+        None when they are not known.
+        """
         query = "SELECT digests FROM folder WHERE place = ? AND folder = ? AND algorithm = ? AND print = ?"
         try:
             found = self._database.rows(query, place, state.folder, algorithm, state.print)
@@ -97,8 +100,7 @@ class Hashes:
             return None
         digests = found[0][0]
         assert isinstance(digests, bytes)
-        text, step = digests.hex(), 2 * hasher(algorithm).digest_size
-        return [text[start : start + step] for start in range(0, len(text), step)]
+        return digests
 
     def ask(self, place: str, state: State, algorithm: str, generations: Sequence[str]) -> None:
         """Keep the digests of that folder as `whole` once those of all its files are known.

@@ -43,7 +43,7 @@ def test_what_is_counted_as_the_same_is_what_the_rules_leave_as_it_is(
     ours: Nodes, theirs: Nodes, mode: Mode, compare: Compare, step_ns: int | None
 ) -> None:
     alike = Alike(mode, compare, timed=step_ns is not None)
-    digests = (
+    here, there = (
         {
             node.name: node.checksum.digest
             for node in side
@@ -52,21 +52,23 @@ def test_what_is_counted_as_the_same_is_what_the_rules_leave_as_it_is(
         for side in (ours, theirs)
     )
 
-    names = set(alike.of(ours, theirs, *digests))
+    names = set(alike.of(ours, theirs, here, there))
 
     left = set()
     for name in ours.stamps.keys() & theirs.stamps.keys():
-        here, there = ours.node(name), theirs.node(name)
-        verdict = decide(facts(here, there, mode, compare, step_ns))
+        one, other = ours.node(name), theirs.node(name)
+        verdict = decide(facts(one, other, mode, compare, step_ns))
         strange = "sha256" in (
-            here.checksum and here.checksum.algorithm,
-            there.checksum and there.checksum.algorithm,
+            one.checksum and one.checksum.algorithm,
+            other.checksum and other.checksum.algorithm,
         )
-        near = (here.kind, compare) == ("file", "time") and here.mtime_ns != there.mtime_ns
-        if verdict.sign == "=" and here.kind != "other" and not near and not (strange and compare == "hash"):
+        near = (one.kind, compare) == ("file", "time") and one.mtime_ns != other.mtime_ns
+        if verdict.sign == "=" and one.kind != "other" and not near and not (strange and compare == "hash"):
             left.add(name)
-            assert here.kind == "folder" or verdict == alike.verdict
+            assert one.kind == "folder" or verdict == alike.verdict
     assert names == left
+    if alike.all(ours, theirs, proven=here == there and here.keys() == set(ours.files())):
+        assert names == ours.stamps.keys() == theirs.stamps.keys()
 
 
 def planned(here: World, mode: str, compare: str, *, each: bool) -> tuple[object, ...]:

@@ -167,6 +167,9 @@ class _Packed(Nodes):
     def timed(self) -> bool:
         return True
 
+    def digests(self, algorithm: str) -> dict[str, str]:
+        return {}
+
     def number(self, kind: Kind) -> int:
         if kind == "file":
             return self._columns.number
