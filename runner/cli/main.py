@@ -21,6 +21,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     gc.set_threshold(50_000, 20, 20)
     words = list(sys.argv[1:] if argv is None else argv)
     output = Output()
+    if argv is None:
+        gc.disable()  # until all is imported
     try:
         code = int(_run(words, output))
     except SystemExit as stop:  # argparse has printed a verb's help
@@ -49,6 +51,9 @@ def _run(words: list[str], output: Output) -> Exit:
     word = rest[0] if rest else ""
     module = word if word in VERBS else "run"
     command = import_module(f"runner.cli.commands.{module}")
+    if not gc.isenabled():
+        gc.freeze()  # what was imported stays, so nobody need look through it
+        gc.enable()
     code: Exit = command.run(lead + rest[1:] if word in VERBS else words, output)
     return code
 
