@@ -23,6 +23,12 @@ _MOST = 20_000
 
 _FOLDERS = 100
 
+_MONTH_D = 30
+"""Days between two upkeeps, and for which a row counts as asked for just now."""
+
+_KEPT_D = 180
+"""Days for which a row is kept that nobody asks for: those of files that are gone, or were written anew."""
+
 
 class Hashes:
     """Checksums by (place, generation), written in batches; deleting the file only loses speed.
@@ -35,6 +41,7 @@ class Hashes:
         self._path = path
         self._database = open_cache(path, "hashes", 1)
         self._fresh: dict[tuple[str, str], Checksum] = {}
+        self._used: list[tuple[str, str]] = []
         self._asked: list[tuple[str, str, str, bytes, str]] = []
         self._asking = 0
         self._asks = False
@@ -53,11 +60,16 @@ class Hashes:
 
     def _known(self, place: str, generations: Sequence[str], algorithm: str) -> dict[str, Checksum]:
         found: dict[str, Checksum] = {}
+        old = _today() - _MONTH_D
         for start in range(0, len(generations), _BATCH):
             some = generations[start : start + _BATCH]
             marks = ",".join("?" * len(some))
-            query = f"SELECT generation, checksum FROM hash WHERE place = ? AND generation IN ({marks})"  # noqa: S608
-            for generation, text in self._database.rows(query, place, *some):
+            query = (
+                f"SELECT generation, checksum, used < ? FROM hash WHERE place = ? AND generation IN ({marks})"  # noqa: S608
+            )
+            for generation, text, outdated in self._database.rows(query, old, place, *some):
+                if outdated:
+                    self._used.append((place, str(generation)))
                 checksum = Checksum.parse(str(text))
                 if checksum.algorithm == algorithm:
                     found[str(generation)] = checksum
@@ -65,6 +77,8 @@ class Hashes:
             checksum_now = self._fresh.get((place, generation))
             if checksum_now is not None and checksum_now.algorithm == algorithm:
                 found[generation] = checksum_now
+        if len(self._used) >= _MOST:
+            self._touch()
         return found
 
     def kin(self, place: str, generations: Sequence[str], algorithm: str) -> dict[str, Checksum]:
@@ -161,18 +175,51 @@ class Hashes:
             self._write(rows)
 
     def _write(self, rows: Iterable[tuple[str, str, str]]) -> None:
-        day = int(time.time() // 86400)
+        day = _today()
         with self._database.transaction() as connection:
             connection.executemany(
                 "INSERT OR REPLACE INTO hash (place, generation, checksum, used) VALUES (?, ?, ?, ?)",
                 ((*row, day) for row in rows),
             )
 
+    def _touch(self) -> None:
+        used, self._used = self._used, []
+        day = _today()
+        with self._database.transaction() as connection:
+            connection.executemany(
+                "UPDATE hash SET used = ? WHERE place = ? AND generation = ?", ((day, *row) for row in used)
+            )
+
+    def _keep_up(self) -> None:
+        """Once a month, remove what nobody has asked for in a long time.
+
+        Rows of folders answer for those of their files, which are not asked then. They go each time, and the next
+        run makes them anew: by that it asks for each file that is still there.
+        """
+        day = _today()
+        known = self._database.rows("SELECT day FROM upkeep")
+        last = int(str(known[0][0])) if known else None
+        if last is not None and day - _MONTH_D < last <= day:
+            return
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM upkeep")
+            connection.execute("INSERT INTO upkeep VALUES (?)", (day,))
+            if last is not None and last <= day:  # not where the clock was set back
+                connection.execute("DELETE FROM folder")
+                connection.execute("DELETE FROM hash WHERE used < ?", (day - _KEPT_D,))
+
     def close(self) -> None:
         """Flush and let go."""
         self.flush()
-        if self._asks:
-            with contextlib.suppress(Spoilt):
+        with contextlib.suppress(Spoilt):
+            if self._asks:
                 self._ask()
                 self._answer()
+            if self._used:
+                self._touch()
+            self._keep_up()
         self._database.close()
+
+
+def _today() -> int:
+    return int(time.time() // 86400)

@@ -3,7 +3,7 @@ CREATE TABLE hash (
     place       TEXT NOT NULL,     -- which disk or account the generation belongs to
     generation  TEXT NOT NULL,     -- the one state of one file that was read
     checksum    TEXT NOT NULL,     -- "md5:..."
-    used        INTEGER NOT NULL,  -- day it was last asked for, in days since 1970
+    used        INTEGER NOT NULL,  -- day it was last asked for, in days since 1970; a month too early at most
     PRIMARY KEY (place, generation)
 ) STRICT, WITHOUT ROWID;
 
@@ -15,4 +15,9 @@ CREATE TABLE folder (
     print       BLOB NOT NULL,     -- of the names and generations of its files
     digests     BLOB NOT NULL,     -- one after the other, in the order of the listing that `print` stands for
     PRIMARY KEY (place, folder, algorithm)
+) STRICT;
+
+-- When what nobody asks for any more was last removed.
+CREATE TABLE upkeep (
+    day         INTEGER NOT NULL   -- in days since 1970
 ) STRICT;

@@ -146,3 +146,45 @@ def test_however_many_folders_are_asked_for_each_is_answered(
     assert known == [bytes.fromhex(SUM.digest)] * 8
     assert hashes.whole("here", State("too many", b""), "md5") is None
     hashes.close()
+
+
+def test_what_nobody_asks_for_goes_in_the_end_and_what_is_asked_for_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, folder = tmp_path / "hashes.db", State("folder", b"print")
+    generations = ["still there", "there, too"]
+    every = [*generations, "gone"]
+    day, whole = 20_000, []
+
+    def run(place: Hashes) -> None:
+        known = place.whole("here", folder, "md5")
+        whole.append(known is not None)
+        if known is None:
+            for generation in every if day == 20_000 else ():
+                place.learn("here", generation, SUM, 0, NOW)
+            place.known("here", generations, "md5")
+            place.ask("here", folder, "md5", generations)
+        place.close()
+
+    monkeypatch.setattr("runner.state.hashes._today", lambda: day)
+    while day < 20_000 + 10 * 30:
+        run(Hashes(path))
+        day += 10
+
+    hashes = Hashes(path)
+    assert set(hashes.known("here", every, "md5")) == set(generations)
+    assert whole.count(True) >= 0.6 * len(whole)
+    hashes.close()
+
+
+def test_a_clock_that_was_set_back_removes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "hashes.db"
+    for day in (30_000, 20_000, 20_001):
+        monkeypatch.setattr("runner.state.hashes._today", lambda day=day: day)
+        hashes = Hashes(path)
+        hashes.learn("here", f"g{day}", SUM, 0, NOW)
+        hashes.close()
+
+    hashes = Hashes(path)
+    assert len(hashes.known("here", ["g30000", "g20000", "g20001"], "md5")) == 3
+    hashes.close()
