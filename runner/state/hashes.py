@@ -197,6 +197,7 @@ class Hashes:
         run makes them anew: by that it asks for each file that is still there.
         """
         day = _today()
+        self._database.prepare("upkeep")
         known = self._database.rows("SELECT day FROM upkeep")
         last = int(str(known[0][0])) if known else None
         if last is not None and day - _MONTH_D < last <= day:

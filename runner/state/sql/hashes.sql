@@ -16,8 +16,3 @@ CREATE TABLE folder (
     digests     BLOB NOT NULL,     -- one after the other, in the order of the listing that `print` stands for
     PRIMARY KEY (place, folder, algorithm)
 ) STRICT;
-
--- When what nobody asks for any more was last removed.
-CREATE TABLE upkeep (
-    day         INTEGER NOT NULL   -- in days since 1970
-) STRICT;

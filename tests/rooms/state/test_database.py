@@ -119,7 +119,7 @@ def test_a_process_that_dies_while_it_makes_the_schema_leaves_nothing_behind(
 
     with Database(tmp_path / "hashes.db", "hashes", 1) as whole:
         tables = whole.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")
-        assert tables == [("hash",), ("folder",), ("upkeep",)]
+        assert tables == [("hash",), ("folder",)]
 
 
 def test_a_body_that_raises_leaves_nothing_and_the_database_goes_on(tmp_path: Path) -> None:
