@@ -15,6 +15,7 @@ import yaml
 
 from benches import peers, trees
 from benches.measure import Clock, Cost, Wrong, run
+from benches.stocked import KEYS
 
 SMALLER = 20
 
@@ -42,6 +43,11 @@ class Lab:
     def rclone_old(self) -> Path | None:
         """An rclone that knows Amazon Drive, if there is one."""
         return peers.rclone_for_amazon() if self._peers else None
+
+    @cached_property
+    def s5cmd(self) -> Path | None:
+        """s5cmd 2.3, if it can be had."""
+        return peers.s5cmd() if self._peers else None
 
     def count(self, number: int) -> int:
         """A number of files, as full or as small as was asked for."""
@@ -89,6 +95,16 @@ class Lab:
         config.touch()
         env = self.environment(folder) | {"RCLONE_CONFIG": str(config)} | more
         return run([program, *args], env, folder, self.clock)
+
+    def s5cmd_told(self, folder: Path, url: str, *args: str | Path) -> tuple[Cost, str]:
+        """Run s5cmd against a server; what it cost and printed."""
+        assert self.s5cmd is not None
+        env = self.environment(folder) | KEYS
+        return run([self.s5cmd, "--endpoint-url", url, *args], env, folder, self.clock)
+
+    def s5cmd_run(self, folder: Path, url: str, *args: str | Path) -> Cost:
+        """Run s5cmd against a server; what it cost."""
+        return self.s5cmd_told(folder, url, *args)[0]
 
     def environment(self, home: Path) -> dict[str, str]:
         """What every side sees."""

