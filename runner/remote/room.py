@@ -2,8 +2,6 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 
 class Room:
@@ -14,17 +12,8 @@ class Room:
         self._free = size
         self._queue: deque[tuple[int, asyncio.Future[None]]] = deque()
 
-    @asynccontextmanager
-    async def held(self, size: int) -> AsyncIterator[None]:
-        """Wait for that much; who wants more than there is gets all of it."""
-        size = await self.take(size)
-        try:
-            yield
-        finally:
-            self.give(size)
-
     async def take(self, size: int) -> int:
-        """Wait for that much, until `give`; returns how much was given out."""
+        """Wait for that much, until `give`; who wants more than there is gets all of it. Returns how much that is."""
         size = min(size, self._size)
         if not self._queue and self._free >= size:
             self._free -= size

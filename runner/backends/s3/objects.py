@@ -122,7 +122,7 @@ class Objects:
         return [("x-amz-storage-class", self._storage_class)] if self._storage_class else []
 
     async def put(
-        self, at: At, data: bytes, mtime_ns: int | None, condition: tuple[str, str] | None
+        self, at: At, data: bytes, md5: Checksum, mtime_ns: int | None, condition: tuple[str, str] | None
     ) -> Found:
         """Store content in one piece; the service refuses bytes that do not fit its digest.
 
@@ -130,7 +130,6 @@ class Objects:
 
         condition: a header that keeps what is there. After a lost answer it is looked whether ours is there.
         """
-        md5 = Checksum.of("md5", data)
         headers = [*self.described(mtime_ns), ("content-md5", to_base64(md5.digest))]
         if condition is not None:
             headers.append(condition)

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -11,6 +12,10 @@ UNSIGNED = "UNSIGNED-PAYLOAD"
 """In place of the body's digest, where TLS proves the body."""
 
 EMPTY = hashlib.sha256(b"").hexdigest()
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9._~/-]*", re.ASCII)
+"""Text that is encoded already, which most keys are."""
 
 
 class Keys(NamedTuple):
@@ -23,6 +28,8 @@ class Keys(NamedTuple):
 
 def encoded(text: str, safe: str = "") -> str:
     """Percent-encoded as S3 wants it: every byte of UTF-8 but letters, digits and "-._~"."""
+    if _PLAIN.fullmatch(text) is not None and (safe or "/" not in text):
+        return text
     return quote(text, safe=safe, encoding="utf-8", errors="surrogatepass")
 
 
@@ -43,17 +50,17 @@ def signed(
     path: as it is sent, encoded once and not cleaned; query: encoded, its parts in order, without "?".
     headers: names in lower case; all of them are signed. now_s: seconds since 1970, by the service's clock.
     """
-    stamp = datetime.fromtimestamp(now_s, UTC).strftime("%Y%m%dT%H%M%SZ")
+    stamp = _stamp(int(now_s))
     all_ = [*headers, ("x-amz-content-sha256", body_sha256), ("x-amz-date", stamp)]
     if keys.token:
         all_.append(("x-amz-security-token", keys.token))
     canonical = sorted([("host", host), *all_])
-    names = ";".join(name for name, _ in canonical)
-    lines = "".join(f"{name}:{' '.join(value.split())}\n" for name, value in canonical)
+    names = ";".join([name for name, _ in canonical])
+    lines = "".join([f"{name}:{_trimmed(value)}\n" for name, value in canonical])
     request = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{body_sha256}"
     scope = f"{stamp[:8]}/{region}/s3/aws4_request"
     text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
-    signature = hmac.new(_key(keys.secret, stamp[:8], region), text.encode(), hashlib.sha256).hexdigest()
+    signature = hmac.digest(_key(keys.secret, stamp[:8], region), text.encode(), "sha256").hex()
     all_.append(
         (
             "Authorization",
@@ -63,10 +70,19 @@ def signed(
     return all_
 
 
+@lru_cache(maxsize=4)
+def _stamp(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _trimmed(value: str) -> str:
+    return " ".join(value.split()) if " " in value or "\t" in value else value
+
+
 @lru_cache(maxsize=64)
 def _key(secret: str, day: str, region: str) -> bytes:
     """The signing key, which is the same all day."""
     key = ("AWS4" + secret).encode()
     for word in (day, region, "s3", "aws4_request"):
-        key = hmac.new(key, word.encode(), hashlib.sha256).digest()
+        key = hmac.digest(key, word.encode(), "sha256")
     return key

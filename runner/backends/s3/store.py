@@ -1,11 +1,12 @@
 """Writing so that nothing is lost on the way: create, replace, move, trash."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from runner.backends.s3 import probe
+from runner.backends.s3.alone import Alone, Turns
 from runner.backends.s3.answers import Failed
 from runner.backends.s3.copies import Copies
 from runner.backends.s3.nodes import Found
@@ -14,9 +15,9 @@ from runner.backends.s3.parts import Parts
 from runner.backends.s3.probe import Conditions, CopyConditions
 from runner.backends.s3.trash import Trash
 from runner.backends.s3.versions import Versions
+from runner.model.checksum import Checksum
 from runner.model.content import Content
 from runner.model.errors import AcdrunError, Damaged, Exists, NotFound, Stale, Unavailable
-from runner.remote.close import closing
 from runner.remote.dated import TRASH, At
 from runner.remote.room import Room
 
@@ -49,7 +50,7 @@ class Store:
         self._conditions: dict[str, Conditions] = {}
         self._copying: dict[str, CopyConditions] = {}
         self._probing: dict[str, asyncio.Lock] = {}
-        self._writing: dict[At, asyncio.Lock] = {}
+        self._writing: dict[At, Turns] = {}
 
     def known(self, bucket: str) -> Conditions | None:
         """What is known already of the bucket's server."""
@@ -62,6 +63,8 @@ class Store:
 
     async def ready(self, bucket: str, above: str) -> Conditions:
         """What the bucket's server makes of preconditions; tried once."""
+        if bucket in self._conditions:
+            return self._conditions[bucket]
         async with self._probing.setdefault(bucket, asyncio.Lock()):
             known = self.known(bucket)
             if known is None:
@@ -170,10 +173,13 @@ class Store:
     async def _put(self, at: At, content: Content, condition: tuple[str, str] | None) -> Found:
         if content.size > WHOLE:
             return await self._parts.put(at, content, condition)
-        async with self._room.held(content.size):
-            async with closing(content.chunks()) as chunks:
-                data = b"".join([chunk async for chunk in chunks])
-            return await self._objects.put(at, data, content.mtime_ns, condition)
+        room = await self._room.take(content.size)
+        try:
+            data = await content.whole()
+            md5 = content.checksum if content.checksum.algorithm == "md5" else Checksum.of("md5", data)
+            return await self._objects.put(at, data, md5, content.mtime_ns, condition)
+        finally:
+            self._room.give(room)
 
     async def _kept(self, at: At, above: str, found: Found) -> str:
         """Have the state outlast what is about to be done to it; return what brings it back."""
@@ -201,11 +207,6 @@ class Store:
             raise Stale("not the generation that was listed")
         return found
 
-    @asynccontextmanager
-    async def alone(self, at: At) -> AsyncIterator[None]:
+    def alone(self, at: At) -> "Alone":
         """One write to a key at a time: not every server that compares does so in the same step (Swift does not)."""
-        lock = self._writing.setdefault(at, asyncio.Lock())
-        async with lock:
-            yield
-        if not lock.locked() and self._writing.get(at) is lock:
-            del self._writing[at]
+        return Alone(self._writing, at)

@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from runner.backends.s3.answers import Elsewhere, NoBucket, Skewed
 from runner.backends.s3.config import S3Config
@@ -121,10 +120,12 @@ class S3Wire:
     async def _request(self, ask: Ask) -> Request:
         region = self._regions.get(ask.bucket, self._region)
         base, path = self._at(ask.bucket, ask.key, region)
-        query = "&".join(f"{encoded(name)}={encoded(ask.query[name])}" for name in sorted(ask.query))
+        query = "&".join(
+            [f"{encoded(name)}={encoded(ask.query[name])}" for name in sorted(ask.query)] if ask.query else ()
+        )
         headers = signed(
             ask.method,
-            urlsplit(base).netloc,
+            base.partition("://")[2],
             path,
             query,
             list(ask.headers),
