@@ -50,9 +50,10 @@ class Heads:
 
     def known(self, place: str, keys: Sequence[str]) -> dict[str, Head]:
         """What is known of these keys, be it of a state that is gone: the caller compares generations."""
-        found: dict[str, Head] = {}
-        for start in range(0, len(keys), _BATCH):
-            some = keys[start : start + _BATCH]
+        found = {key: self._fresh[place, key] for key in keys if (place, key) in self._fresh}
+        asked = [key for key in keys if key not in found] if found else keys
+        for start in range(0, len(asked), _BATCH):
+            some = asked[start : start + _BATCH]
             marks = ",".join("?" * len(some))
             query = (
                 f"SELECT key, generation, mtime_ns, checksum FROM head WHERE place = ? AND key IN ({marks})"  # noqa: S608
@@ -60,9 +61,6 @@ class Heads:
             for key, generation, mtime_ns, text in self._database.rows(query, place, *some):
                 checksum = None if text is None else Checksum.parse(str(text))
                 found[str(key)] = Head(str(generation), mtime_ns, checksum)  # type: ignore[arg-type]
-        for key in keys:
-            if (place, key) in self._fresh:
-                found[key] = self._fresh[place, key]
         return found
 
     def learn(self, place: str, key: str, head: Head) -> None:

@@ -146,7 +146,7 @@ class S3:
         trash, after, cut = f"{above}{TRASH}/", "", len(prefix)
         while True:
             met = False
-            async with closing(objects(self._wire, bucket, prefix, after=after)) as pages:
+            async with closing(objects(self._wire, bucket, prefix, after=after, ahead=True)) as pages:
                 async for page in pages:
                     found = self._digested(bucket, page.objects)
                     met = not after and any(one.key.startswith(trash) for one in found[-1:])

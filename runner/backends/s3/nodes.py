@@ -71,15 +71,14 @@ def whole_number(text: str) -> int:
 def instant_ns(text: str) -> int | None:
     """An ISO date as listings write it, in ns since 1970, of which headers know whole seconds; None when it is none."""
     try:
-        hours, minutes, seconds = int(text[11:13]), int(text[14:16]), int(text[17:19])
-        return (_day_s(text[:10]) + hours * 3600 + minutes * 60 + seconds) * 10**9
+        return _minute_ns(text[:16]) + int(text[17:19]) * 10**9
     except (ValueError, OverflowError):
         return None
 
 
-@lru_cache(maxsize=1024)
-def _day_s(text: str) -> int:
-    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
+@lru_cache(maxsize=4096)
+def _minute_ns(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * 10**9
 
 
 def told(key: str, headers: Mapping[str, str]) -> Found:
@@ -121,6 +120,7 @@ def to_base64(digest: str) -> str:
     return base64.b64encode(bytes.fromhex(digest)).decode("ascii")
 
 
+@lru_cache(maxsize=1024)
 def date_ns(text: str) -> int | None:
     """A date of a header, in ns since 1970; None when it is none."""
     try:
