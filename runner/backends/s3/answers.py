@@ -40,6 +40,10 @@ class Skewed(AcdrunError):
         self.date = date
 
 
+class Expired(LoginNeeded):
+    """The keys are of limited life, and it is over. Leaves this room only where there are no others."""
+
+
 class NoBucket(UsageError):
     """There is no such bucket."""
 
@@ -74,9 +78,9 @@ _KINDS: dict[str, type[AcdrunError]] = {
     "XMinioStorageFull": NoSpace,
     "PreconditionFailed": Failed,
     "NotImplemented": Unsupported,
-    "ExpiredToken": LoginNeeded,
+    "ExpiredToken": Expired,
     "InvalidToken": LoginNeeded,
-    "TokenRefreshRequired": LoginNeeded,
+    "TokenRefreshRequired": Expired,
     "InvalidAccessKeyId": LoginNeeded,
     "SignatureDoesNotMatch": LoginNeeded,
     "AccessDenied": Denied,
@@ -97,6 +101,7 @@ _STATUSES: dict[int, type[AcdrunError]] = {
 
 _HINTS: dict[type[AcdrunError], str] = {
     LoginNeeded: "are key id and secret those of this service?",
+    Expired: "get new keys where these came from, and run again",
 }
 
 

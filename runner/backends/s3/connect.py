@@ -7,6 +7,7 @@ from pathlib import Path
 from runner.backends.s3.answers import classify
 from runner.backends.s3.config import S3Config
 from runner.backends.s3.credentials import credentials
+from runner.backends.s3.sign import Keys
 from runner.backends.s3.wire import S3Wire
 from runner.model.backend import Setting
 from runner.remote.engines import open_engine
@@ -57,7 +58,11 @@ async def connect(
     )
     engine = engine or open_engine()
     wire = Wire(engine, throttle, classify, remote=setting.remote, redirected=classify)
-    s3 = S3Wire(wire, config, keys, region)
+
+    async def renew() -> Keys:
+        return (await credentials(config))[0]
+
+    s3 = S3Wire(wire, config, keys, region, renew=renew)
     folder = setting.state / "s3"
     owner = hashlib.sha256(keys.id.encode()).hexdigest()[:16]
     return Connection(s3, engine, Heads(folder / "heads.db"), s3.endpoint, owner, folder)

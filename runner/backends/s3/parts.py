@@ -41,6 +41,14 @@ _OLD_S = 7 * 86400
 """Unfinished uploads are given up after this long: their parts are paid for and seen by nobody."""
 
 
+_AGAIN = 1
+"""How often an upload that the service has forgotten is begun anew."""
+
+
+class _Gone(Unavailable):
+    """The service knows the upload no more. It may have expired, or somebody has given it up."""
+
+
 class Parts:
     """room: for the parts that wait in memory; size: bytes in one of them, more for what would be too many."""
 
@@ -63,18 +71,25 @@ class Parts:
         described = self._objects.described(await content.time())
         if md5 is not None:
             described.append((MD5, to_base64(md5.digest)))
-        upload, there = await self._begin(at, f"{content.size} {part} {described}", described)
-        try:
-            digests = await self._send(at, upload, content, part, there)
-            if known is not None and content.checksum != known:
-                raise Changed("changed between two readings")
-            found = await self._complete(at, upload, content, digests, md5, condition)
-        except AcdrunError as error:
-            if not error.retry or isinstance(error, Changed | Damaged):
-                await self.give_up(at, upload)
-            raise
-        self._objects.heads.ended(self._objects.place(at.bucket), at.key, upload)
-        return found
+        for left in (_AGAIN, 0):
+            upload, there = await self._begin(at, f"{content.size} {part} {described}", described)
+            try:
+                digests = await self._send(at, upload, content, part, there)
+                if known is not None and content.checksum != known:
+                    raise Changed("changed between two readings")
+                found = await self._complete(at, upload, content, digests, md5, condition)
+            except _Gone:
+                self._objects.heads.ended(self._objects.place(at.bucket), at.key, upload)
+                if left:
+                    continue  # from the first byte, for nothing of it is there any more
+                raise
+            except AcdrunError as error:
+                if not error.retry or isinstance(error, Changed | Damaged):
+                    await self.give_up(at, upload)
+                raise
+            self._objects.heads.ended(self._objects.place(at.bucket), at.key, upload)
+            return found
+        raise AssertionError("the last try returns or raises")
 
     async def give_up(self, at: At, upload: str) -> None:
         """Take back all parts of an upload."""
@@ -170,7 +185,10 @@ class Parts:
             "PUT", *at, query={"uploadId": upload, "partNumber": str(number)},
             headers=(("content-md5", to_base64(digest)),), body=data,
         )  # fmt: skip
-        reply = await self._wire.call(ask)
+        try:
+            reply = await self._wire.call(ask)
+        except NotFound as error:
+            raise _Gone(f"an upload in parts is gone: {error.message}") from error
         etag = bare(reply.headers.get("etag", ""))
         if not opaque(reply.headers) and md5_of(etag) is not None and etag != digest:
             raise Damaged(f"part {number} is stored as {etag}, but sent were bytes of {digest}")
@@ -218,7 +236,7 @@ class Parts:
                 if there is not None and there.etag == etag:
                     return there.etag, there.version
                 if isinstance(error, NotFound):
-                    raise
+                    raise _Gone(f"an upload in parts is gone: {error.message}") from error
                 raise Unavailable(f"its answer was lost, and it is not there: {error.message}") from error
             said = text(document(reply.body), "ETag")
             return bare(said) if said.strip('"') else "", reply.headers.get("x-amz-version-id", "")

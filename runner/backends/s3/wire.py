@@ -4,11 +4,11 @@ import asyncio
 import email.utils
 import hashlib
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
-from runner.backends.s3.answers import Elsewhere, NoBucket, Skewed
+from runner.backends.s3.answers import Elsewhere, Expired, NoBucket, Skewed
 from runner.backends.s3.config import S3Config
 from runner.backends.s3.sign import EMPTY, UNSIGNED, Keys, encoded, signed
 from runner.model.errors import AcdrunError, BadAnswer, Denied, Exists
@@ -39,6 +39,7 @@ class Ask(NamedTuple):
 class S3Wire:
     """Signs each request anew, so that one that was held back for long is not too old when it is sent again.
 
+    renew: looks for the keys again where they came from, once those that were found have expired.
     now: seconds since 1970.
     """
 
@@ -49,6 +50,7 @@ class S3Wire:
         keys: Keys,
         region: str,
         *,
+        renew: Callable[[], Awaitable[Keys]] | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.wire = wire
@@ -57,6 +59,8 @@ class S3Wire:
         self._address = config.address
         self._amazon = not config.endpoint
         self._keys = keys
+        self._renew = renew
+        self._renewing = asyncio.Lock()
         self._region = region
         self._regions: dict[str, str] = {}
         self._now = now
@@ -64,9 +68,12 @@ class S3Wire:
 
     async def call(self, ask: Ask) -> Reply:
         """Ask, and return the whole answer. Raises what `answers` makes of a complaint."""
-        for _ in range(3):
+        for _ in range(4):
+            keys = self._keys
             try:
                 return await self.wire.call(await self._request(ask))
+            except Expired as error:
+                await self._renewed(keys, error)
             except (Elsewhere, Skewed) as error:
                 self._put_right(ask, error)
             except NoBucket as error:
@@ -77,11 +84,14 @@ class S3Wire:
     @asynccontextmanager
     async def stream(self, ask: Ask) -> AsyncIterator[Download]:
         """Ask, and let the body be read piece by piece."""
-        for _ in range(3):
+        for _ in range(4):
+            keys = self._keys
             try:
                 async with self.wire.stream(await self._request(ask)) as download:
                     yield download
                     return
+            except Expired as error:
+                await self._renewed(keys, error)
             except (Elsewhere, Skewed) as error:
                 self._put_right(ask, error)
         raise BadAnswer("the service sends from one region to another")
@@ -98,6 +108,16 @@ class S3Wire:
             return b""
         inner = f"<LocationConstraint>{region}</LocationConstraint>"
         return f"<CreateBucketConfiguration>{inner}</CreateBucketConfiguration>".encode()
+
+    async def _renewed(self, refused: Keys, error: Expired) -> None:
+        """Have other keys than these; one looks for them, the others wait. Raises the error where there are none."""
+        async with self._renewing:
+            if self._keys != refused:
+                return
+            found = await self._renew() if self._renew is not None else refused
+            if found == refused:
+                raise error
+            self._keys = found
 
     def _put_right(self, ask: Ask, error: AcdrunError) -> None:
         """Believe the service once in what region a bucket is, and what time it is."""
