@@ -8,12 +8,17 @@ from runner.remote.close import closing
 
 async def cut(content: Content, size: int) -> AsyncGenerator[bytes, None]:
     """The content in parts of this many bytes, the last one smaller. Raises what `content.chunks()` raises."""
-    held = bytearray()
+    held, number = list[bytes](), 0
     async with closing(content.chunks()) as chunks:
         async for chunk in chunks:
-            held += chunk
-            while len(held) >= size:
-                yield bytes(held[:size])
-                del held[:size]
+            rest = memoryview(chunk)
+            while number + len(rest) >= size:
+                part = b"".join([*held, rest[: size - number]])
+                rest, held, number = rest[size - number :], [], 0
+                yield part
+                del part  # it is held in memory once
+            if rest:
+                held.append(bytes(rest) if len(rest) < len(chunk) else chunk)
+                number += len(rest)
     if held:
-        yield bytes(held)
+        yield b"".join(held)

@@ -114,9 +114,12 @@ class Store:
     async def _put(self, at: At, content: Content, generation: int) -> Found:
         if content.size > WHOLE:
             return await self.uploads.put(at, content, generation)
-        async with self._room.held(content.size):
+        room = await self._room.take(content.size)
+        try:
             data = await content.whole()
             return await self._objects.put(at, data, content.mtime_ns, generation)
+        finally:
+            self._room.give(room)
 
     async def _kept(self, at: At, above: str, generation: int) -> str:
         """Have the state outlast what is about to be done to it; return what brings it back. Raises Stale."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import MutableMapping
 
-from runner.backends.s3.objects import At
+from runner.remote.dated import At
 
 
 class Turns:

@@ -19,7 +19,6 @@ from runner.backends.swift.shelf import Trash
 from runner.backends.swift.versions import Versions
 from runner.model.content import Content
 from runner.model.errors import AcdrunError, Damaged, Exists, NotFound, Stale, Unavailable
-from runner.remote.close import closing
 from runner.remote.dated import TRASH, At
 from runner.remote.room import Room
 
@@ -137,10 +136,12 @@ class Store:
         try:
             if content.size > self._whole:
                 return await self.parts.put(at, content, new=new)
-            async with self._room.held(content.size):
-                async with closing(content.chunks()) as chunks:
-                    data = b"".join([chunk async for chunk in chunks])
+            room = await self._room.take(content.size)
+            try:
+                data = await content.whole()
                 return await self._objects.put(at, data, content.mtime_ns, new=new)
+            finally:
+                self._room.give(room)
         except NotFound as error:
             if error.path is None:
                 raise no_container(at.bucket, error) from error

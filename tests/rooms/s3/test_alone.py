@@ -3,7 +3,7 @@
 import asyncio
 
 from runner.backends.s3.alone import Alone, Turns
-from runner.backends.s3.objects import At
+from runner.remote.dated import At
 
 KEY = At("bucket", "key")
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.backends.s3.answers import Elsewhere, Failed, NoBucket, Skewed, classify, within
+from runner.backends.s3.answers import Elsewhere, Expired, Failed, NoBucket, Skewed, classify, within
 from runner.backends.s3.documents import document
 from runner.backends.s3.nodes import bare, instant_ns, md5_of, was_at, where
 from runner.backends.s3.parts import joined
@@ -124,7 +124,7 @@ def answer(status: int, code: str = "", method: str = "GET", **headers: str) -> 
         (404, "", BadAnswer),
         (403, "AccessDenied", Denied),
         (403, "SignatureDoesNotMatch", LoginNeeded),
-        (400, "ExpiredToken", LoginNeeded),
+        (400, "ExpiredToken", Expired),
         (400, "BadDigest", Damaged),
         (412, "PreconditionFailed", Failed),
         (409, "ConditionalRequestConflict", Unavailable),
