@@ -203,6 +203,8 @@ class S3:
         for bucket in {self._at(one.path).bucket for one in batch}:
             numbers = [n for n, one in enumerate(batch) if self._at(one.path).bucket == bucket]
             await self._ready(bucket)
+            if not self.can.checksums:
+                continue
             guard = await self._store.copies_ready(bucket, self._above(bucket))
             some = await self._peering.take(source._at, [batch[n] for n in numbers], how, guard)
             for number, one in zip(numbers, some, strict=True):
