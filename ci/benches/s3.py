@@ -181,6 +181,7 @@ def listing(lab: Lab) -> Iterator[Contest]:
     number = lab.count(1_000_000)
     with lab.room("s3-listing") as room, stocked() as stock:
         stock.seed(BUCKET, number)
+        stock.walk(BUCKET)
         home = room / "home"
         home.mkdir()
 

@@ -52,6 +52,18 @@ class Stock:
         """Make so many small objects."""
         self._tell("seed", bucket=bucket, number=number)
 
+    def walk(self, bucket: str) -> None:
+        """List it once, so that nobody pays for pages being made."""
+        after = ""
+        while True:
+            query = {"list-type": "2", "max-keys": "1000", "encoding-type": "url"}
+            query |= {"continuation-token": after} if after else {}
+            self._http.request("GET", f"/{bucket}?{urlencode(query)}")
+            page = self._http.getresponse().read()
+            after = page.partition(b"<NextContinuationToken>")[2].partition(b"<")[0].decode()
+            if not after:
+                return
+
     def clear(self, bucket: str) -> None:
         """Forget a bucket and make it anew."""
         self._tell("clear", bucket=bucket)
