@@ -37,10 +37,15 @@ class Output:
 
     def stream(self, lines: Iterable[Line | str]) -> None:
         """Lines of the result, as long as somebody reads them."""
-        painted = colours(sys.stdout, self._environ)
+        painted: bool | None = None
         for line in lines:
             if self.gone:
                 return
+            if isinstance(line, str):  # of which a listing has millions
+                self._write(sys.stdout, line)
+                continue
+            if painted is None:
+                painted = colours(sys.stdout, self._environ)
             self._write(sys.stdout, _painted(line, painted))
 
     def tell(self, line: Line | str) -> None:

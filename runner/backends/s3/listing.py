@@ -10,8 +10,9 @@ from urllib.parse import unquote_plus
 from xml.etree.ElementTree import Element
 
 from runner.backends.s3.documents import document, local, space, text
-from runner.backends.s3.nodes import Found, from_listing
+from runner.backends.s3.nodes import Found, from_listing, instant_ns
 from runner.backends.s3.wire import Ask, S3Wire
+from runner.model.checksum import Checksum
 from runner.model.errors import BadAnswer, Truncated
 from runner.remote.http import Reply
 
@@ -108,7 +109,8 @@ def _found(entry: tuple[str, ...], *, escaped: bool) -> Found:
     _, key, changed, etag, _, size, _ = entry
     if escaped and ("%" in key or "+" in key):
         key = decoded(key)
-    return from_listing(key, size, f'"{etag}"', changed)
+    checksum = Checksum("md5", etag) if len(etag) == 32 and "-" not in etag else None
+    return Found(key, int(size), etag, instant_ns(changed), None, checksum)
 
 
 def _entries(root: Element) -> list[Found]:
