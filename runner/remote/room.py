@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 
 class Room:
@@ -38,3 +40,12 @@ class Room:
             if not turn.done():
                 self._free -= size
                 turn.set_result(None)
+
+    @asynccontextmanager
+    async def held(self, size: int) -> AsyncIterator[None]:
+        """Take it for as long as the block lasts. What is small takes and gives by itself, which costs less."""
+        taken = await self.take(size)
+        try:
+            yield
+        finally:
+            self.give(taken)
