@@ -218,14 +218,18 @@ class Scheduler:
         )  # fmt: skip
         if why := self._ahead.lost.get(stage.id):
             drain.give_up(why)
-        side = ctx.source if work.busy == "source" else ctx.destination
+        sides = [
+            side
+            for name, side in (("source", ctx.source), ("destination", ctx.destination))
+            if work.busy in (name, "both")
+        ]
         ahead, number = stage.id in self._ahead, self._account.planned(stage.id).number
         if number and drain.hopeless is None:
             limits = [most for most in (ctx.source.most, ctx.destination.most) if most is not None]
             limits += [] if ahead else [number]
             told = self._transfers if stage.task == "upload" else None
             self._drains[stage.id] = drain
-            await drain.run(lambda: min([told or side.most_at_once, *limits]))
+            await drain.run(lambda: min([told or max(side.most_at_once for side in sides), *limits]))
             del self._drains[stage.id]
         if drain.hopeless is not None:
             self._queue.hold(stage.id, f"held back: {drain.hopeless.message}")

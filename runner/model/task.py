@@ -112,14 +112,14 @@ class Task:
     effect: "read" stages fill a plan; a plan is a run that is stopped before its first "write".
     after: what its operations wait for.
     modes: of the pairs that have such a stage.
-    busy: which side's advice says how many of them go on at once.
+    busy: which side's advice says how many of them go on at once; of both, the one that takes more.
     """
 
     name: ClassVar[str]
     effect: ClassVar[Literal["read", "write"]]
     after: ClassVar[tuple[Edge, ...]] = ()
     modes: ClassVar[tuple[Mode, ...]] = get_args(Mode)
-    busy: ClassVar[Literal["source", "destination"]] = "destination"
+    busy: ClassVar[Literal["source", "destination", "both"]] = "destination"
 
     async def together(
         self, ops: Sequence[Operation], ctx: Context, wanted: Callable[[], bool]

@@ -24,6 +24,7 @@ class Upload(Task):
 
     name = "upload"
     effect = "write"
+    busy = "both"  # what comes from a service waits for that, however few the disk would like
     after = (All("guard"), All("accept"), Each("hash"), Parent("mkdir"), Ended("move"))
 
     async def together(

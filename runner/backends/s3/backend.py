@@ -189,7 +189,7 @@ class S3:
         if expect is None:
             return self._shown((await self._store.create(at, content)).node())
         found, ref = await self._store.replace(at, self._above(at.bucket), content, expect)
-        return self._shown(found.node())._replace(replaced=ref)
+        return self._shown(found.node())._replace(replaced=self._named(at.bucket, ref))
 
     async def copy_from(
         self, source: Backend, batch: Sequence[Copy], how: Copying
@@ -265,7 +265,7 @@ class S3:
             ref = await self._trash.keep_all(at.bucket, above, at.key[len(above) :], taken)
             for one in taken:
                 await self._store.drop(At(at.bucket, one.key))
-        return ref if self._root else f"{at.bucket}/{ref}"
+        return self._named(at.bucket, ref)
 
     async def trashed(self, folder: str = "") -> AsyncGenerator[Sequence[Trashed], None]:
         """See `Backend.trashed`."""
@@ -320,6 +320,10 @@ class S3:
     def _above(self, bucket: str) -> str:
         """What of a key in this bucket stands above the remote's root, or above the bucket's where that has none."""
         return below(self._at("").key) if self._root else ""
+
+    def _named(self, bucket: str, ref: str) -> str:
+        """What brings it back, where the bucket may be any."""
+        return ref if self._root else f"{bucket}/{ref}"
 
     def _holdable(self, path: str) -> At:
         at = self._at(path)

@@ -173,7 +173,7 @@ class Swift:
         if expect is None:
             return (await self._store.create(at, self._above(at.bucket), content)).node()
         found, ref = await self._store.replace(at, self._above(at.bucket), content, expect)
-        return found.node()._replace(replaced=ref)
+        return found.node()._replace(replaced=self._named(at.bucket, ref))
 
     async def copy_from(
         self, source: Backend, batch: Sequence[Copy], how: Copying
@@ -237,7 +237,7 @@ class Swift:
             ref = await self._trash.keep_all(at.bucket, above, at.key[len(above) :], taken)
             for one in taken:
                 await self._store.drop(At(at.bucket, one.key))
-        return ref if self._root else f"{at.bucket}/{ref}"
+        return self._named(at.bucket, ref)
 
     async def trashed(self, folder: str = "") -> AsyncGenerator[Sequence[Trashed], None]:
         """See `Backend.trashed`."""
@@ -296,6 +296,10 @@ class Swift:
         """What of a key in this container stands above the remote's root, or above the container's where that has
         none."""
         return below(self._at("").key) if self._root else ""
+
+    def _named(self, bucket: str, ref: str) -> str:
+        """What brings it back, where the container may be any."""
+        return ref if self._root else f"{bucket}/{ref}"
 
     def _holdable(self, path: str) -> At:
         at = self._at(path)
