@@ -19,7 +19,7 @@ token = {"access_token":"Atza|canary","token_type":"bearer","refresh_token":"Atz
 type = local
 
 [vault]
-type = swift
+type = dropbox
 secret_access_key = canary-key
 
 [secret]
@@ -109,7 +109,7 @@ def test_an_rclone_conf_comes_over_and_what_does_not_is_named(machine: Machine) 
     remotes = machine.acdrun("remotes")
     assert said.code == 3
     assert "+ photos: amazon cloud drive, client_id and client_secret, token\n+ disk: local\n" in said.out
-    assert "! vault: left out: 'swift' is not built yet" in said.err
+    assert "! vault: left out: 'dropbox' is not built yet" in said.err
     assert "! secret: left out: 'crypt' is no kind of storage" in said.err
     assert "canary" not in said.out + said.err
     assert "good until 2031-01-02 03:04 UTC" in remotes.out
