@@ -11,7 +11,7 @@ from runner.backends.gcs.below import anything, found_below
 from runner.backends.gcs.config import GcsConfig
 from runner.backends.gcs.connect import Connection, connect
 from runner.backends.gcs.listing import LAST, buckets, objects
-from runner.backends.gcs.nodes import number
+from runner.backends.gcs.nodes import Found, number
 from runner.backends.gcs.objects import Objects
 from runner.backends.gcs.past import Past
 from runner.backends.gcs.peer import Peering
@@ -25,24 +25,25 @@ from runner.model.backend import (
     Copied,
     Copy,
     Copying,
-    Identity,
     Quota,
     Setting,
     Trashed,
 )
-from runner.model.content import CHUNK, Content
-from runner.model.errors import Blocked, Exists, NotFound, Stale, Unsupported, UsageError
+from runner.model.content import Content
+from runner.model.errors import Blocked, Exists, Unsupported, UsageError
 from runner.model.node import Node
 from runner.remote.close import closing
 from runner.remote.dated import MOST_BYTES, TRASH, At, below, hidden
+from runner.remote.keyed import Keyed, Page
+from runner.remote.wire import Wire
 
 _BROKEN = re.compile(r"[\r\n]")
 
 list_ = list  # the class has a verb of that name
 
 
-class Gcs:
-    """Objects by key. A folder is what keys have in common; nothing is made for one.
+class Gcs(Keyed[Found]):
+    """Objects by key.
 
     Every write names the generation that it is about, 0 for none, and the service holds it to that. Listings carry
     digests and times, so a plan asks for nothing else.
@@ -75,16 +76,6 @@ class Gcs:
         most = MOST_BYTES - len(below(self._at("").key).encode())
         self.can = replace(self.can, max_path=most, copies=connection.copies)
 
-    @property
-    def clock_offset_s(self) -> float | None:
-        """See `Backend.clock_offset_s`."""
-        return self._wire.wire.service_clock.offset_s
-
-    @property
-    def at_once(self) -> int:
-        """See `Adaptive`."""
-        return self._wire.wire.throttle.useful
-
     @classmethod
     async def open(cls, config: GcsConfig, setting: Setting) -> Self:
         """See `Backend.open`."""
@@ -93,83 +84,6 @@ class Gcs:
     async def close(self) -> None:
         """See `Backend.close`."""
         await self._connection.close()
-
-    async def list(self, folder: str) -> AsyncGenerator[Sequence[Node], None]:
-        """See `Backend.list`; one request for a thousand children."""
-        at = self._at(folder)
-        if not at.bucket:
-            names = await buckets(self._wire, self._config.project_number)
-            yield [Node(name, "folder") for name in names]
-            return
-        prefix, some = below(at.key), not folder
-        async with closing(objects(self._wire, at.bucket, prefix, delimiter="/")) as pages:
-            async for page in pages:
-                some = some or bool(page.objects or page.prefixes)
-                nodes = [
-                    one.node()._replace(name=one.key[len(prefix) :])
-                    for one in page.objects
-                    if len(one.key) > len(prefix) or one.size
-                ]
-                names = [below[len(prefix) : -1] for below in page.prefixes]
-                nodes += [Node(name, "folder") for name in names if name != TRASH]
-                yield nodes
-        if not some:
-            raise NotFound("nothing is there")
-
-    async def list_all(self, folder: str) -> AsyncGenerator[Sequence[tuple[str, Node]], None]:
-        """See `Flat.list_all`; one request for a thousand files. The trash is jumped over."""
-        at = self._at(folder)
-        if not at.bucket:
-            for bucket in await buckets(self._wire, self._config.project_number):
-                async with closing(self._all(bucket, "", self._above(bucket))) as pages:
-                    async for page in pages:
-                        yield [(f"{bucket}/{key}", node) for key, node in page]
-            return
-        some = not folder
-        async with closing(self._all(at.bucket, below(at.key), self._above(at.bucket))) as pages:
-            async for page in pages:
-                some = some or bool(page)
-                yield page
-        if not some:
-            raise NotFound("nothing is there")
-
-    async def _all(
-        self, bucket: str, prefix: str, above: str
-    ) -> AsyncGenerator[Sequence[tuple[str, Node]], None]:
-        trash, after, cut = f"{above}{TRASH}/", "", len(prefix)
-        while True:
-            met = False
-            async with closing(objects(self._wire, bucket, prefix, after=after)) as pages:
-                async for page in pages:
-                    found = page.objects
-                    met = not after and any(one.key.startswith(trash) for one in found[-1:])
-                    yield [(one.key[cut:], one.node()) for one in found if not hidden(one.key)]
-                    if met:
-                        break
-            if not met:
-                return
-            after = trash + LAST
-
-    async def stat(self, path: str) -> Node:
-        """See `Backend.stat`; the file where a file and a folder have one name."""
-        at = self._at(path)
-        if at.key and path:
-            found = await self._objects.find(at)
-            if found is not None:
-                return found.node()
-        if not await anything(self._wire, at) and path:
-            raise NotFound("nothing is there")
-        return Node(paths.name(path), "folder")
-
-    async def read(self, path: str, *, expect: str | None = None) -> AsyncGenerator[bytes, None]:
-        """See `Backend.read`."""
-        at = self._at(path)
-        if not at.key or not path:
-            raise NotFound("no file")
-        async with closing(self._objects.read(at, None if expect is None else number(expect))) as chunks:
-            async for chunk in chunks:
-                for start in range(0, len(chunk), CHUNK):
-                    yield chunk[start : start + CHUNK] if len(chunk) > CHUNK else chunk
 
     async def put(self, path: str, content: Content, *, expect: str | None) -> Node:
         """See `Backend.put`."""
@@ -187,21 +101,57 @@ class Gcs:
             raise Unsupported("what is copied from there passes through this machine")
         return await self._peering.take(source._at, batch, how)
 
-    async def mkdir(self, path: str) -> Node:
-        """See `Backend.mkdir`; makes the bucket where the path is no more than that, and nothing else."""
-        at = self._at(path)
-        if at.key and path:
-            self._holdable(path)
-            if await self._objects.find(at) is not None:
-                raise Exists("a file is there already")
-        if at.bucket and (not at.key or not path):
-            try:
-                await anything(self._wire, At(at.bucket, ""))
-            except NoBucket:
-                await self._make_bucket(at.bucket)
-        return Node(paths.name(path), "folder")
+    async def quota(self) -> Quota:
+        """A bucket has no end, and counts nothing for us."""
+        raise Unsupported("Google Cloud Storage does not say how much room there is")
+
+    @property
+    def _requests(self) -> Wire:
+        return self._wire.wire
+
+    async def _service(self) -> str:
+        return self._connection.place
+
+    async def _buckets(self) -> Sequence[str]:
+        return await buckets(self._wire, self._config.project_number)
+
+    def _pages(self, bucket: str, prefix: str) -> AsyncGenerator[Page[Found], None]:
+        return objects(self._wire, bucket, prefix, delimiter="/")
+
+    async def _all(self, bucket: str, prefix: str) -> AsyncGenerator[Sequence[tuple[str, Node]], None]:
+        trash, after, cut = f"{self._above(bucket)}{TRASH}/", "", len(prefix)
+        while True:
+            met = False
+            async with closing(objects(self._wire, bucket, prefix, after=after)) as pages:
+                async for page in pages:
+                    found = page.objects
+                    met = not after and any(one.key.startswith(trash) for one in found[-1:])
+                    yield [(one.key[cut:], one.node()) for one in found if not hidden(one.key)]
+                    if met:
+                        break
+            if not met:
+                return
+            after = trash + LAST
+
+    async def _find(self, at: At) -> Found | None:
+        return await self._objects.find(at)
+
+    def _content(self, at: At, expect: str | None) -> AsyncGenerator[bytes, None]:
+        return self._objects.read(at, None if expect is None else number(expect))
+
+    async def _anything(self, at: At) -> bool:
+        return await anything(self._wire, at)
+
+    async def _found_below(self, at: At) -> list_[Found]:
+        return await found_below(self._wire, at)
 
     async def _make_bucket(self, bucket: str) -> None:
+        try:
+            await self._anything(At(bucket, ""))
+        except NoBucket:
+            await self._new_bucket(bucket)
+
+    async def _new_bucket(self, bucket: str) -> None:
         config = self._config
         if not config.project_number:
             raise UsageError(
@@ -213,129 +163,31 @@ class Gcs:
         with suppress(Exists):
             await self._wire.call(Ask("POST", ("b",), {"project": config.project_number}, body=about))
 
-    async def move(self, path: str, to: str, *, expect: str | None = None) -> Node:
-        """See `Backend.move`: a copy by the service, then a removal; a folder goes key by key."""
-        at, goal = self._holdable(path), self._holdable(to)
-        if goal != at and paths.within(to, path):
-            raise Blocked("a folder cannot be moved into itself")
-        found = await self._objects.find(at)
-        if expect and (found is None or found.generation != number(expect)):
-            raise Stale("not the generation that was listed")
-        taken = [found] if found is not None else await found_below(self._wire, at)
-        if not taken:
-            raise NotFound("nothing is there")
-        await self._absent(to)
-        for one in taken:
-            await self._store.move(
-                At(at.bucket, one.key), At(goal.bucket, goal.key + one.key[len(at.key) :]), one
-            )
-        return await self.stat(to)
+    async def _rename(self, at: At, to: At, found: Found) -> None:
+        await self._store.move(at, to, found)
 
-    async def trash(self, path: str, *, expect: str | None = None) -> str:
-        """See `Backend.trash`; returns where in the trash it is."""
-        at = self._holdable(path)
-        if not path:
-            raise Blocked("the root of a remote cannot be trashed")
-        above = self._above(at.bucket)
-        found = await self._objects.find(at)
-        if found is not None:
-            if expect is not None and found.generation != number(expect):
-                raise Stale("not the generation that was listed")
-            return self._named(at.bucket, await self._store.trash(at, above, found.generation))
-        taken = await found_below(self._wire, at)
-        if not taken:
-            raise NotFound("nothing is there")
-        if expect is not None:
-            raise Stale("a folder that is not empty")
-        return self._named(at.bucket, await self._store.trash_all(at, above, taken))
+    async def _trash_one(self, at: At, above: str, found: Found) -> str:
+        return await self._store.trash(at, above, found.generation)
 
-    async def trashed(self, folder: str = "") -> AsyncGenerator[Sequence[Trashed], None]:
-        """See `Backend.trashed`."""
-        at = self._at(folder)
-        some = [at.bucket] if at.bucket else await buckets(self._wire, self._config.project_number)
-        for bucket in some:
-            above, way = self._above(bucket), await self._store.way(bucket)
-            sources = [self._trash.found(bucket, above)]
-            if way != "copies":
-                sources.append(self._past.found(bucket, above, way, hidden=f"{above}{TRASH}/"))
-            for source in sources:
-                async with closing(source) as pages:
-                    async for page in pages:
-                        shown = [self._entry(bucket, entry) for entry in page]
-                        yield [entry for entry in shown if paths.within(entry.path or "", folder)]
+    async def _trash_all(self, at: At, above: str, taken: list_[Found]) -> str:
+        return await self._store.trash_all(at, above, taken)
 
-    async def kept(self, ref: str) -> Trashed:
-        """See `Backend.kept`."""
-        bucket, rest = self._referred(ref)
-        trash = self._past if Past.named(rest) else self._trash
-        return self._entry(bucket, await trash.kept(bucket, self._above(bucket), rest))
+    async def _removed(self, bucket: str, above: str) -> Sequence[AsyncGenerator[Sequence[Trashed], None]]:
+        copies, way = self._trash.found(bucket, above), await self._store.way(bucket)
+        if way == "copies":
+            return [copies]
+        return [copies, self._past.found(bucket, above, way, hidden=f"{above}{TRASH}/")]
 
-    async def restore(self, ref: str, to: str | None = None) -> str:
-        """See `Backend.restore`."""
-        bucket, rest = self._referred(ref)
-        path = (await self.kept(ref)).path if to is None else to
-        if path is None:
-            raise NotFound("nobody knows any more where it was", hint="name another place")
-        goal = self._holdable(path)
-        if goal.bucket != bucket:
-            raise Unsupported("it can come back in its own bucket only")
-        await self._absent(path)
-        trash = self._past if Past.named(rest) else self._trash
-        await trash.restore(bucket, self._above(bucket), rest, goal.key[len(self._above(bucket)) :])
-        return path
+    def _shelf_of(self, ref: str) -> Trash | Past:
+        return self._past if Past.named(ref) else self._trash
 
-    async def quota(self) -> Quota:
-        """A bucket has no end, and counts nothing for us."""
-        raise Unsupported("Google Cloud Storage does not say how much room there is")
-
-    async def identity(self, folder: str) -> Identity:
-        """See `Backend.identity`: the service, the bucket and the path. A folder is nothing but its name."""
-        at = self._at(folder)
-        if not await anything(self._wire, at) and folder:
-            raise NotFound("nothing is there")
-        return Identity(f"{self._connection.place}/{at.bucket}/{at.key}".rstrip("/"))
-
-    def _at(self, path: str) -> At:
-        bucket, _, key = paths.join(self._root, path).partition("/")
-        return At(bucket, key)
-
-    def _above(self, bucket: str) -> str:
-        """What of a key in this bucket stands above the remote's root, or above the bucket's where that has none."""
-        return below(self._at("").key) if self._root else ""
+    def _still(self, found: Found, expect: str) -> bool:
+        return found.generation == number(expect)
 
     def _holdable(self, path: str) -> At:
-        at = self._at(path)
-        if (size := len(at.key.encode())) > MOST_BYTES:
-            raise Blocked(f"its key has {size:,} bytes, and {MOST_BYTES:,} are the most")
+        at = super()._holdable(path)
         if _BROKEN.search(at.key) or at.key.startswith(".well-known/acme-challenge/"):
             raise Blocked(
                 "the service holds no key with a line break, and none of `.well-known/acme-challenge`"
             )
-        if not at.key:
-            raise UsageError(
-                "files are stored in a bucket, not beside one",
-                hint="name the bucket first: REMOTE:BUCKET/PATH",
-            )
         return at
-
-    async def _absent(self, path: str) -> None:
-        with suppress(NotFound):
-            await self.stat(path)
-            raise Exists("something is there already")
-
-    def _named(self, bucket: str, ref: str) -> str:
-        """A ref of a bucket, as it is given away: with the bucket where the remote has more than one."""
-        return ref if self._root else f"{bucket}/{ref}"
-
-    def _referred(self, ref: str) -> tuple[str, str]:
-        if self._root:
-            return self._at("").bucket, ref
-        bucket, _, rest = ref.partition("/")
-        if not bucket or not rest:
-            raise NotFound(f"{paths.show(ref)!r} is not in the trash")
-        return bucket, rest
-
-    def _entry(self, bucket: str, entry: Trashed) -> Trashed:
-        if self._root:
-            return entry
-        return entry._replace(ref=f"{bucket}/{entry.ref}", path=entry.path and f"{bucket}/{entry.path}")

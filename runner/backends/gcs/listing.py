@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncGenerator
 from operator import lt
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from runner.backends.gcs.nodes import KEPT, LISTED, Found, found
 from runner.backends.gcs.wire import Ask, GcsWire
 from runner.model.errors import BadAnswer, UsageError
+from runner.remote.keyed import Page
 
 PAGE = 1000
 LAST = "\U0010ffff"
@@ -16,17 +17,10 @@ Which = Literal["", "versions", "softDeleted"]
 """The states that stand; all that are kept, older ones too; those that the service keeps for a while only."""
 
 
-class Page(NamedTuple):
-    """objects: in byte order of their keys; prefixes: what of a delimited listing is below, its "/" included."""
-
-    objects: list[Found]
-    prefixes: list[str]
-
-
 async def objects(
     wire: GcsWire, bucket: str, prefix: str, *, delimiter: str = "", after: str = "", most: int = PAGE,
     which: Which = "",
-) -> AsyncGenerator[Page, None]:  # fmt: skip
+) -> AsyncGenerator[Page[Found], None]:  # fmt: skip
     """Yield what begins with the prefix. Raises NoBucket, and BadAnswer when pages go in circles or out of order.
 
     after: a key; only what stands behind it is listed. most: keys in a page. Pages may be empty.
@@ -56,7 +50,7 @@ async def objects(
         query["pageToken"] = token
 
 
-def _page(data: dict[str, Any]) -> Page:
+def _page(data: dict[str, Any]) -> Page[Found]:
     items, prefixes = data.get("items") or [], data.get("prefixes") or []
     kind = data.get("kind", "storage#objects")
     good = isinstance(items, list) and isinstance(prefixes, list) and kind == "storage#objects"

@@ -5,7 +5,6 @@ import re
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from operator import lt
-from typing import NamedTuple
 from urllib.parse import unquote_plus
 from xml.etree.ElementTree import Element
 
@@ -15,6 +14,7 @@ from runner.backends.s3.wire import Ask, S3Wire
 from runner.model.checksum import Checksum
 from runner.model.errors import BadAnswer, Truncated
 from runner.remote.http import Reply
+from runner.remote.keyed import Page
 
 PAGE = 1000
 LAST = "\U0010ffff"
@@ -32,17 +32,10 @@ _ENTRY = re.compile(
 """The form of an entry, with other elements that hold no more than text."""
 
 
-class Page(NamedTuple):
-    """objects: in byte order of their keys; prefixes: what of a delimited listing is below, its "/" included."""
-
-    objects: list[Found]
-    prefixes: list[str]
-
-
 async def objects(
     wire: S3Wire, bucket: str, prefix: str, *, delimiter: str = "", after: str = "", most: int = PAGE,
     ahead: bool = False,
-) -> AsyncGenerator[Page, None]:  # fmt: skip
+) -> AsyncGenerator[Page[Found], None]:  # fmt: skip
     """Yield what begins with the prefix. Raises NoBucket, and BadAnswer when pages go in circles or out of order.
 
     after: a key; only what stands behind it is listed. most: keys in a page. ahead: the next page is asked for while

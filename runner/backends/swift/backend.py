@@ -1,7 +1,6 @@
 """The driver for OpenStack Swift, and for servers that speak its protocol."""
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Self
 
@@ -9,6 +8,7 @@ from runner.backends.swift.answers import NoContainer
 from runner.backends.swift.config import SwiftConfig
 from runner.backends.swift.connect import Connection, connect
 from runner.backends.swift.listing import BESIDE, containers, objects
+from runner.backends.swift.nodes import Found
 from runner.backends.swift.objects import Objects
 from runner.backends.swift.parts import Parts
 from runner.backends.swift.peer import Copier
@@ -25,27 +25,31 @@ from runner.model.backend import (
     Copied,
     Copy,
     Copying,
-    Identity,
     Quota,
     Setting,
     Trashed,
 )
-from runner.model.content import CHUNK, Content
-from runner.model.errors import Blocked, Exists, NotFound, Stale, Unsupported, UsageError
+from runner.model.content import Content
+from runner.model.errors import Unsupported
 from runner.model.node import Node
 from runner.remote.close import closing
 from runner.remote.dated import MOST_BYTES, TRASH, At, below
+from runner.remote.keyed import Keyed, Page
 from runner.remote.room import Room
+from runner.remote.wire import Wire
+
+list_ = list  # the class has a verb of that name
 
 
-class Swift:
-    """Objects by key. A folder is what keys have in common; nothing is made for one.
+class Swift(Keyed[Found]):
+    """Objects by key.
 
     The generation of a file is its ETag, of a large object that of its segments. Times are metadata, which no listing
     carries: a listing shows none, `timed` asks, and what was told is remembered by key, ETag and the time of the
     last change, for metadata can change without the content.
     """
 
+    bucket = "container"
     can = Capabilities(
         checksums=("md5",),
         mtime_ns=1,
@@ -74,16 +78,6 @@ class Swift:
         above = len(below(self._at("").key).encode())
         self.can = replace(self.can, max_path=MOST_BYTES - above, copies=f"swift {connection.place}")
 
-    @property
-    def clock_offset_s(self) -> float | None:
-        """See `Backend.clock_offset_s`."""
-        return self._wire.wire.service_clock.offset_s
-
-    @property
-    def at_once(self) -> int:
-        """See `Adaptive`."""
-        return self._wire.wire.throttle.useful
-
     @classmethod
     async def open(cls, config: SwiftConfig, setting: Setting) -> Self:
         """See `Backend.open`."""
@@ -93,79 +87,9 @@ class Swift:
         """See `Backend.close`."""
         await self._connection.close()
 
-    async def list(self, folder: str) -> AsyncGenerator[Sequence[Node], None]:
-        """See `Backend.list`; one request for ten thousand children, and one that finds no more."""
-        at = self._at(folder)
-        if not at.bucket:
-            yield [Node(name, "folder") for name in await containers(self._wire)]
-            return
-        prefix, some = below(at.key), not folder
-        async with closing(objects(self._wire, at.bucket, prefix, delimiter="/")) as pages:
-            async for page in pages:
-                some = some or bool(page.objects or page.prefixes)
-                files = [one for one in page.objects if len(one.key) > len(prefix) or one.size]
-                nodes = [
-                    one.node()._replace(name=one.key[len(prefix) :])
-                    for one in await self._objects.settled(at.bucket, files)
-                    if one.other != "mark"
-                ]
-                names = [name[len(prefix) : -1] for name in page.prefixes]
-                nodes += [
-                    Node(name, "folder") for name in names if name != TRASH and (prefix or name != BESIDE)
-                ]
-                yield nodes
-        if not some:
-            raise NotFound("nothing is there")
-
-    async def list_all(self, folder: str) -> AsyncGenerator[Sequence[tuple[str, Node]], None]:
-        """See `Flat.list_all`; one request for ten thousand files. The trash is jumped over."""
-        at = self._at(folder)
-        if not at.bucket:
-            for container in await containers(self._wire):
-                async with closing(self._all(container, "")) as pages:
-                    async for page in pages:
-                        yield [(f"{container}/{key}", node) for key, node in page]
-            return
-        some = not folder
-        async with closing(self._all(at.bucket, below(at.key))) as pages:
-            async for page in pages:
-                some = some or bool(page)
-                yield page
-        if not some:
-            raise NotFound("nothing is there")
-
-    async def _all(self, container: str, prefix: str) -> AsyncGenerator[Sequence[tuple[str, Node]], None]:
-        trash, cut = f"{self._above(container)}{TRASH}/", len(prefix)
-        async with closing(objects(self._wire, container, prefix, jump=trash)) as pages:
-            async for page in pages:
-                files = [one for one in page.objects if not unseen(one.key)]
-                found = await self._objects.settled(container, files)
-                yield [(one.key[cut:], one.node()) for one in found if one.other != "mark"]
-
     async def timed(self, nodes: Sequence[tuple[str, Node]]) -> Sequence[Node]:
         """See `Timed.timed`; a HEAD for each file that was never asked about."""
         return await timed(self._objects, [(self._at(path), node) for path, node in nodes])
-
-    async def stat(self, path: str) -> Node:
-        """See `Backend.stat`; the file where a file and a folder have one name."""
-        at = self._at(path)
-        if at.key and path:
-            found = await self._objects.find(at)
-            if found is not None and found.other != "mark":
-                return found.node()
-        if not await self._shelf.anything(at) and path:
-            raise NotFound("nothing is there")
-        return Node(paths.name(path), "folder")
-
-    async def read(self, path: str, *, expect: str | None = None) -> AsyncGenerator[bytes, None]:
-        """See `Backend.read`."""
-        at = self._at(path)
-        if not at.key or not path:
-            raise NotFound("no file")
-        async with closing(self._objects.read(at, expect)) as chunks:
-            async for chunk in chunks:
-                for start in range(0, len(chunk), CHUNK):
-                    yield chunk[start : start + CHUNK] if len(chunk) > CHUNK else chunk
 
     async def put(self, path: str, content: Content, *, expect: str | None) -> Node:
         """See `Backend.put`."""
@@ -184,96 +108,6 @@ class Swift:
         pairs = [(source._at(copy.origin), self._at(copy.path), copy) for copy in batch]
         return await self._copier.copy(pairs, how)
 
-    async def mkdir(self, path: str) -> Node:
-        """See `Backend.mkdir`; makes the container where the path is no more than that, and nothing else."""
-        at = self._at(path)
-        if at.key and path:
-            self._holdable(path)
-            found = await self._objects.find(at)
-            if found is not None and found.other != "mark":
-                raise Exists("a file is there already")
-        if at.bucket and (not at.key or not path):
-            try:
-                await self._shelf.anything(At(at.bucket, ""))
-            except NoContainer:
-                await self._store.parts.make(at.bucket)
-        return Node(paths.name(path), "folder")
-
-    async def move(self, path: str, to: str, *, expect: str | None = None) -> Node:
-        """See `Backend.move`: a copy by the service, then a removal; a folder goes key by key."""
-        at, goal = self._holdable(path), self._holdable(to)
-        if goal != at and paths.within(to, path):
-            raise Blocked("a folder cannot be moved into itself")
-        found = await self._objects.find(at)
-        if expect and (found is None or found.etag != expect):
-            raise Stale("not the generation that was listed")
-        taken = [found] if found is not None else await self._shelf.found_below(at)
-        if not taken:
-            raise NotFound("nothing is there")
-        await self._absent(to)
-        for one in taken:
-            await self._store.move(
-                At(at.bucket, one.key), At(goal.bucket, goal.key + one.key[len(at.key) :]), one
-            )
-        return await self.stat(to)
-
-    async def trash(self, path: str, *, expect: str | None = None) -> str:
-        """See `Backend.trash`; returns where in the trash it is."""
-        at = self._holdable(path)
-        if not path:
-            raise Blocked("the root of a remote cannot be trashed")
-        above = self._above(at.bucket)
-        found = await self._objects.find(at)
-        if found is not None:
-            if expect is not None and found.etag != expect:
-                raise Stale("not the generation that was listed")
-            ref = await self._store.trash(at, above, found)
-        else:
-            taken = await self._shelf.found_below(at)
-            if not taken:
-                raise NotFound("nothing is there")
-            if expect is not None:
-                raise Stale("a folder that is not empty")
-            ref = await self._trash.keep_all(at.bucket, above, at.key[len(above) :], taken)
-            for one in taken:
-                await self._store.drop(At(at.bucket, one.key))
-        return self._named(at.bucket, ref)
-
-    async def trashed(self, folder: str = "") -> AsyncGenerator[Sequence[Trashed], None]:
-        """See `Backend.trashed`."""
-        at = self._at(folder)
-        for container in [at.bucket] if at.bucket else await containers(self._wire):
-            above = self._above(container)
-            sources = [self._trash.found(container, above)]
-            if await self._versions.on(container):
-                sources.append(self._versions.found(container, above, hidden=f"{above}{TRASH}/"))
-            for source in sources:
-                async with closing(source) as pages:
-                    async for page in pages:
-                        shown = [self._entry(container, entry) for entry in page]
-                        yield [entry for entry in shown if paths.within(entry.path or "", folder)]
-
-    async def kept(self, ref: str) -> Trashed:
-        """See `Backend.kept`."""
-        container, rest = self._referred(ref)
-        trash = self._versions if Versions.named(rest) else self._trash
-        return self._entry(container, await trash.kept(container, self._above(container), rest))
-
-    async def restore(self, ref: str, to: str | None = None) -> str:
-        """See `Backend.restore`: a copy by the service, then the one in the trash is removed."""
-        container, rest = self._referred(ref)
-        path = (await self.kept(ref)).path if to is None else to
-        if path is None:
-            raise NotFound("nobody knows any more where it was", hint="name another place")
-        goal = self._holdable(path)
-        if goal.bucket != container:
-            raise Unsupported("it can come back in its own container only")
-        await self._absent(path)
-        above = self._above(container)
-        trash = self._versions if Versions.named(rest) else self._trash
-        await trash.restore(container, above, rest, goal.key[len(above) :])
-        return path
-
     async def quota(self) -> Quota:
         """See `Backend.quota`: what the account's and the container's headers tell, which lag behind."""
         asked = [Ask("HEAD")]
@@ -281,51 +115,73 @@ class Swift:
             asked.append(Ask("HEAD", container))
         return room([(await self._wire.call(ask)).headers for ask in asked])
 
-    async def identity(self, folder: str) -> Identity:
-        """See `Backend.identity`: the storage, the container and the path. A folder is nothing but its name."""
-        at = self._at(folder)
-        if not await self._shelf.anything(at) and folder:
-            raise NotFound("nothing is there")
-        return Identity(f"{await self._wire.storage_url()}/{at.bucket}/{at.key}".rstrip("/"))
+    @property
+    def _requests(self) -> Wire:
+        return self._wire.wire
 
-    def _at(self, path: str) -> At:
-        container, _, key = paths.join(self._root, path).partition("/")
-        return At(container, key)
+    async def _service(self) -> str:
+        return await self._wire.storage_url()
 
-    def _above(self, container: str) -> str:
-        """What of a key in this container stands above the remote's root, or above the container's where that has
-        none."""
-        return below(self._at("").key) if self._root else ""
+    async def _buckets(self) -> Sequence[str]:
+        return await containers(self._wire)
 
-    def _named(self, bucket: str, ref: str) -> str:
-        """What brings it back, where the container may be any."""
-        return ref if self._root else f"{bucket}/{ref}"
+    def _pages(self, bucket: str, prefix: str) -> AsyncGenerator[Page[Found], None]:
+        return objects(self._wire, bucket, prefix, delimiter="/")
 
-    def _holdable(self, path: str) -> At:
-        at = self._at(path)
-        if (size := len(at.key.encode())) > MOST_BYTES:
-            raise Blocked(f"its key has {size:,} bytes, and {MOST_BYTES:,} are the most")
-        if not at.key:
-            raise UsageError(
-                "files are stored in a container, not beside one",
-                hint="name the container first: REMOTE:CONTAINER/PATH",
-            )
-        return at
+    async def _all(self, bucket: str, prefix: str) -> AsyncGenerator[Sequence[tuple[str, Node]], None]:
+        trash, cut = f"{self._above(bucket)}{TRASH}/", len(prefix)
+        async with closing(objects(self._wire, bucket, prefix, jump=trash)) as pages:
+            async for page in pages:
+                files = [one for one in page.objects if not unseen(one.key)]
+                yield [(one.key[cut:], one.node()) for one in await self._settled(bucket, files)]
 
-    async def _absent(self, path: str) -> None:
-        with suppress(NotFound):
-            await self.stat(path)
-            raise Exists("something is there already")
+    async def _find(self, at: At) -> Found | None:
+        return await self._objects.find(at)
 
-    def _referred(self, ref: str) -> tuple[str, str]:
-        if self._root:
-            return self._at("").bucket, ref
-        container, _, rest = ref.partition("/")
-        if not container or not rest:
-            raise NotFound(f"{paths.show(ref)!r} is not in the trash")
-        return container, rest
+    def _content(self, at: At, expect: str | None) -> AsyncGenerator[bytes, None]:
+        return self._objects.read(at, expect)
 
-    def _entry(self, container: str, entry: Trashed) -> Trashed:
-        if self._root:
-            return entry
-        return entry._replace(ref=f"{container}/{entry.ref}", path=entry.path and f"{container}/{entry.path}")
+    async def _anything(self, at: At) -> bool:
+        return await self._shelf.anything(at)
+
+    async def _found_below(self, at: At) -> list_[Found]:
+        return await self._shelf.found_below(at)
+
+    async def _make_bucket(self, bucket: str) -> None:
+        try:
+            await self._anything(At(bucket, ""))
+        except NoContainer:
+            await self._store.parts.make(bucket)
+
+    async def _rename(self, at: At, to: At, found: Found) -> None:
+        await self._store.move(at, to, found)
+
+    async def _trash_one(self, at: At, above: str, found: Found) -> str:
+        return await self._store.trash(at, above, found)
+
+    async def _trash_all(self, at: At, above: str, taken: list_[Found]) -> str:
+        ref = await self._trash.keep_all(at.bucket, above, at.key[len(above) :], taken)
+        for one in taken:
+            await self._store.drop(At(at.bucket, one.key))
+        return ref
+
+    async def _removed(self, bucket: str, above: str) -> Sequence[AsyncGenerator[Sequence[Trashed], None]]:
+        copies = self._trash.found(bucket, above)
+        if not await self._versions.on(bucket):
+            return [copies]
+        return [copies, self._versions.found(bucket, above, hidden=f"{above}{TRASH}/")]
+
+    def _shelf_of(self, ref: str) -> Trash | Versions:
+        return self._versions if Versions.named(ref) else self._trash
+
+    def _still(self, found: Found, expect: str) -> bool:
+        return found.etag == expect
+
+    async def _settled(self, bucket: str, files: list_[Found]) -> list_[Found]:
+        return [one for one in await self._objects.settled(bucket, files) if self._is_file(one)]
+
+    def _is_file(self, found: Found) -> bool:
+        return found.other != "mark"
+
+    def _hides(self, prefix: str, name: str) -> bool:
+        return name == f"{BESIDE}/"

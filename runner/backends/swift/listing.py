@@ -3,12 +3,13 @@
 import json
 from collections.abc import AsyncGenerator
 from operator import lt
-from typing import Any, NamedTuple
+from typing import Any
 
 from runner.backends.swift.answers import no_container
 from runner.backends.swift.nodes import Found, from_listing
 from runner.backends.swift.wire import Ask, SwiftWire
 from runner.model.errors import BadAnswer, NotFound
+from runner.remote.keyed import Page
 
 LAST = "\U0010ffff"
 """After a prefix, behind every key that begins with it and goes on with anything else."""
@@ -22,16 +23,9 @@ BESIDE = ".file-segments"
 """Folder of a container in which rclone keeps segments when it is told to: they are no files of their own."""
 
 
-class Page(NamedTuple):
-    """objects: in byte order of their keys; prefixes: what of a delimited listing is below, its "/" included."""
-
-    objects: list[Found]
-    prefixes: list[str]
-
-
 async def objects(
     wire: SwiftWire, container: str, prefix: str, *, delimiter: str = "", after: str = "", jump: str = ""
-) -> AsyncGenerator[Page, None]:
+) -> AsyncGenerator[Page[Found], None]:
     """Yield what begins with the prefix. Raises NoContainer, and BadAnswer when pages go back or repeat.
 
     after: only what stands behind it is listed. jump: what begins with this is left out, and asked for no further
