@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 from functools import cache, partial
+from itertools import islice
 from typing import Any
 from unittest import mock
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -110,8 +112,9 @@ def test_a_run_that_begins_early_comes_to_the_same(
     assert found[0] == found[1]
 
 
-def test_a_first_copy_that_is_killed_at_any_commit_and_run_again_was_never_killed() -> None:
-    for number, after in deaths():
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.slow), 3])
+def test_a_first_copy_that_is_killed_at_any_commit_and_run_again_was_never_killed(step: int) -> None:
+    for number, after in islice(deaths(), 0, None, step):
         with world() as here, Begun(may=True) as begun:
             here.write("src", FIRST)
             trial = Trial(here, "mirror")
