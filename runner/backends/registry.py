@@ -42,6 +42,13 @@ KINDS = {
 }
 
 
+def kind_of(config: RemoteConfig) -> str:
+    """The full name of a remote's kind."""
+    kind = full_name(getattr(config, "type"))  # noqa: B009  (each kind's own model declares it)
+    assert kind is not None
+    return kind
+
+
 def config(kind: str) -> type[RemoteConfig]:
     """The configuration model of a kind, by its full name."""
     model: type[RemoteConfig] = _load(KINDS[kind].config)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from runner.backends import registry
 from runner.manifest.load import load
 from runner.manifest.problems import did_you_mean
 from runner.manifest.remotes import Own, remotes_file
@@ -28,10 +27,3 @@ def remote_of(name: str, file: str | None) -> RemoteConfig:
             hint=hint or "name a manifest that declares it with -f FILE, or make it with acdrun config",
         )
     return config
-
-
-def kind_of(config: RemoteConfig) -> str:
-    """The full name of a remote's kind."""
-    kind = registry.full_name(getattr(config, "type"))  # noqa: B009  (each kind's own model declares it)
-    assert kind is not None
-    return kind

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator
 
+from runner.backends import registry
 from runner.model.exits import Exit
 from runner.model.path import show
 from runner.model.tally import Amount
@@ -78,7 +79,7 @@ def next_step(code: Exit, summary: Summary) -> str:
         first = "this is not the plan that was accepted, it has changed; " if summary.changed else ""
         always = "; if it always is, change the limit in the manifest" if not summary.changed else ""
         return f"{first}if exactly this plan is meant: {accepting(summary)}{always}"
-    if code is Exit.DENIED and (remotes := _remotes_not_read(summary)):
+    if code is Exit.DENIED and (remotes := _to_log_in_to(summary)):
         return f"acdrun login {' or '.join(remotes)}, or renew the permission; then run it again"
     return _NEXT.get(code, "")
 
@@ -93,10 +94,12 @@ def _stopped_at_the_barrier(numbers: PairSummary) -> bool:
     return not numbers.holds.get("barrier", "held back").startswith("held back")
 
 
-def _remotes_not_read(summary: Summary) -> list[str]:
-    """Remotes at the ends of pairs that could not be read."""
+def _to_log_in_to(summary: Summary) -> list[str]:
+    """Remotes at the ends of pairs that could not be read, and that a log-in is for."""
     unread = [numbers.pair for numbers in summary.pairs if not numbers.read]
-    return sorted({end.remote for pair in unread for end in (pair.source, pair.destination) if end.remote})
+    names = sorted({end.remote for pair in unread for end in (pair.source, pair.destination) if end.remote})
+    configs = [(name, config) for name in names if (config := summary.manifest.remotes.get(name))]
+    return [name for name, config in configs if registry.provider(registry.kind_of(config), config)]
 
 
 _AGAIN = "what succeeded is not done twice"

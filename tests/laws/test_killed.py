@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,9 @@ DESTINATION: Files = {
 }
 UNDER_WAY = 4
 """Requests under way at once that suit the memory backend."""
+
+STEPS = pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.slow), 3])
+"""Every death in the long suite; in each run of the other one a third of them, before and after commits in turns."""
 
 
 class Trial:
@@ -97,14 +101,20 @@ def deaths() -> Iterator[tuple[int, bool]]:
 
 
 @pytest.mark.torture
+@STEPS
 @pytest.mark.parametrize(
-    ("mode", "algorithms", "copies"),
-    [("mirror", ["md5"], False), ("mirror", [], False), ("copy", ["md5"], False), ("mirror", [], True)],
+    ("first", "mode", "algorithms", "copies"),
+    [
+        (0, "mirror", ["md5"], False),
+        (1, "mirror", [], False),
+        (2, "copy", ["md5"], False),
+        (0, "mirror", [], True),
+    ],
 )
 def test_P2_P3_P6_P9_a_run_killed_at_any_commit_and_run_again_was_never_killed(
-    mode: str, algorithms: list[str], copies: bool
+    first: int, mode: str, algorithms: list[str], copies: bool, step: int
 ) -> None:
-    for number, after in deaths():
+    for number, after in islice(deaths(), first % step, None, step):
         with world() as here:
             here.fields = {name: {"algorithms": algorithms, "copies": copies} for name in ("src", "dst")}
             fresh(here, SOURCE, DESTINATION)
@@ -122,12 +132,13 @@ def test_P2_P3_P6_P9_a_run_killed_at_any_commit_and_run_again_was_never_killed(
 
 
 @pytest.mark.torture
+@STEPS
 @pytest.mark.parametrize("folds", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_P2_P3_P6_P9_an_applied_plan_killed_at_any_commit_and_applied_again_was_never_killed(
-    folds: bool,
+    folds: bool, step: int
 ) -> None:
     respelled, spelled = {"Case": "c", "F/G/in": "i"}, {"case": "c", "f/g/in": "i"}
-    for number, after in deaths():
+    for number, after in islice(deaths(), 0, None, step):
         with world() as here:
             here.fields = {"dst": {"folds": folds}}
             source = {**SOURCE, **respelled} if folds else SOURCE

@@ -196,6 +196,7 @@ def test_no_secret_is_in_anything_that_is_said_or_kept(yard: Yard) -> None:
 
     assert refused.code == 6, refused.out + refused.err
     assert "the log-in is refused" in refused.err + refused.out
+    assert "acdrun login" not in refused.err + refused.out, "nobody logs in to this kind"
     said = refused.out + refused.err + run.out + run.err
     assert canary not in said
     assert "AUTH_tk" not in said

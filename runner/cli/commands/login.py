@@ -62,10 +62,10 @@ def _token(name: str, args: Namespace, output: Output) -> "Token":
 
 def _provider(name: str, file: str | None) -> "Provider":
     from runner.backends import registry
-    from runner.cli.named import kind_of, remote_of
+    from runner.cli.named import remote_of
 
     config = remote_of(name, file)
-    provider = registry.provider(kind_of(config), config)
+    provider = registry.provider(registry.kind_of(config), config)
     if provider is None:
         raise UsageError(f"the remote {name!r} needs no log-in")
     if provider.token is not None:

@@ -44,7 +44,7 @@ def run(argv: Sequence[str], output: Output) -> Exit:
 def _list(file: str | None, json: bool, output: Output) -> Exit:
     from pathlib import Path
 
-    from runner.cli.named import kind_of
+    from runner.backends.registry import kind_of
     from runner.manifest.load import load
     from runner.manifest.remotes import remotes_file, user_remotes
 
@@ -69,12 +69,11 @@ def _list(file: str | None, json: bool, output: Output) -> Exit:
 def _login(name: str, config: "RemoteConfig") -> str:
     """Whether there is a way in; nothing is contacted."""
     from runner.backends import registry
-    from runner.cli.named import kind_of
     from runner.cli.sign_in import told
     from runner.remote.tokens import TokenStore
     from runner.state.home import state_dir
 
-    provider = registry.provider(kind_of(config), config)
+    provider = registry.provider(registry.kind_of(config), config)
     if provider is None:
         return "none needed"
     if provider.token is not None:
