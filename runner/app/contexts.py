@@ -12,6 +12,7 @@ from runner.manifest.manifest import Manifest
 from runner.model.errors import UsageError
 from runner.model.events import Listener
 from runner.model.pair import Pair
+from runner.model.tally import Claims
 from runner.model.task import Context
 from runner.plan.decide import common_algorithm, proof_of_change
 from runner.remote.remote import Remote
@@ -37,6 +38,7 @@ async def contexts_of(
         indexing = Indexing(tell, options.fresh) if _goes_by_an_index(journal, manifest) else None
         remotes = Remotes(manifest, options.state, journal.header.id, stack, indexing)
         contexts: dict[str, Context] = {}
+        doors, claims = _doors(journal), dict[int, Claims]()
         places = last_places(history, manifest)
         for pair in manifest.pairs:
             source, destination = await remotes.at(pair.source), await remotes.at(pair.destination)
@@ -56,8 +58,21 @@ async def contexts_of(
                 by_time=_by_time(pair, source, destination),
                 filled_by=not_yet,
                 scopes=(scope(manifest, pair.source), scope(manifest, pair.destination)),
+                claims=claims.setdefault(doors.get(pair.name, 0), Claims()),
             )  # fmt: skip
         yield contexts
+
+
+def _doors(journal: Journal) -> dict[str, int]:
+    """By pair, the stage behind which it is carried out. What was stored behind an earlier one is not free any more,
+    but where all is only planned, nothing is stored before the last.
+    """
+    if journal.header.purpose == "plan":
+        return {}
+    stages = {stage.id: stage for stage in journal.stages()}
+    doors = [(stages[one.before].pair, one.after) for one in journal.bindings()
+             if (stages[one.before].task, stages[one.after].task) == ("guard", "accept")]  # fmt: skip
+    return dict(sorted(doors, reverse=True))  # the first of each: the later ones wait for it as well
 
 
 def _goes_by_an_index(journal: Journal, manifest: Manifest) -> bool:

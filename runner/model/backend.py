@@ -72,11 +72,15 @@ class Setting:
 
 
 class Quota(NamedTuple):
-    """Bytes; None where the service does not say."""
+    """Bytes; None where the service does not say.
+
+    shared: what has this room, the same for all remotes that share it, such as one disk; "" for the remote alone.
+    """
 
     total: int | None
     used: int | None
     free: int | None
+    shared: str = ""
 
 
 class Identity(NamedTuple):

@@ -41,6 +41,19 @@ class Room:
     free: int | None = None
 
 
+class Claims:
+    """What the pairs that are planned together are to store, by what has the room for it."""
+
+    def __init__(self) -> None:
+        self._bytes: dict[str, dict[str, int]] = {}
+
+    def claim(self, room: str, pair: str, size: int) -> int:
+        """Note what a pair wants there; return what the others have claimed so far."""
+        claimed = self._bytes.setdefault(room, {})
+        claimed[pair] = size
+        return sum(claimed.values()) - size
+
+
 class Check(NamedTuple):
     """One limit held against a finished plan.
 

@@ -9,7 +9,7 @@ from runner.model.events import Listener
 from runner.model.operation import Operation, Outcome
 from runner.model.pair import Mode, Pair
 from runner.model.proving import Proving
-from runner.model.tally import Check, Room, Seen, Tally
+from runner.model.tally import Check, Claims, Room, Seen, Tally
 
 if TYPE_CHECKING:
     from runner.remote.remote import Remote
@@ -75,7 +75,7 @@ class Context:
     filled_by: the hook that may fill the source before this pair runs, in a plan, where that has not happened.
     proving: how the pair is verified, in a verification.
     expansion: what turns pairings into operations, where it is not the usual one of a run.
-    room: what an early beginning found and needs.
+    room: what an early beginning found and needs. claims: what all pairs behind the same door want.
     scopes: what the source and the destination are, under whatever name; () where nobody asks.
     """
 
@@ -97,6 +97,7 @@ class Context:
     proving: Proving | None = None
     expansion: Callable[..., Any] | None = None
     room: Room = field(default_factory=Room)
+    claims: Claims = field(default_factory=Claims)
     scopes: "Sequence[Scope]" = ()
 
     @property

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Literal
 
-from runner.model.backend import Identity
+from runner.model.backend import Identity, Quota
 from runner.model.clocks import REFUSE_S, differs
 from runner.model.errors import AcdrunError, LoginNeeded, NoSpace, NotFound, Place, PlanStale, Refused
 from runner.model.events import Note
@@ -151,21 +151,28 @@ def _clocks(ctx: Context) -> list[AcdrunError]:
 
 
 async def _room(ctx: Context) -> list[AcdrunError]:
-    """What is replaced stays in the trash, so it makes no room. A run that began early is held to what was free then:
-    what it has stored since is a part of what it needs.
+    """What is replaced stays in the trash, so it makes no room. What other pairs are about to store in the same room
+    counts too; the last of them to be looked at is told. A run that began early is held to what was free then, and
+    stands alone: what it has stored since is a part of what it needs, and of what is not free any more.
     """
     tally, early = ctx.tally(), ctx.room.needed is not None
     needed = ctx.room.needed if ctx.room.needed is not None else tally.create.size + tally.replace.size
     if not needed:
         return []
-    free = ctx.room.free if early else await free_at(ctx)
-    if free is None or needed <= free:
+    free, others = ctx.room.free, 0
+    if not early:
+        quota = await _quota(ctx)
+        free = quota.free if quota else None
+        room = (quota and quota.shared) or ctx.destination.name
+        others = ctx.claims.claim(room, ctx.pair.name, needed)
+    if free is None or needed + others <= free:
         return []
     has = "had" if early else "has"
+    more = f", beside {show_size(others)} of other pairs" if others else ""
     stored = " when it was begun; what was stored until then is whole, and stays" if early else ""
     return [
         NoSpace(
-            f"{show_size(needed)} are to be stored, and the destination {has} room for {show_size(free)}{stored}",
+            f"{show_size(needed)} are to be stored{more}, and the destination {has} room for {show_size(free)}{stored}",
             hint="make room there; if its figure is wrong: guard: { destination: { space: ignore } }",
         )
     ]
@@ -176,8 +183,13 @@ async def free_at(ctx: Context) -> int | None:
 
     Raises LoginNeeded.
     """
+    quota = await _quota(ctx)
+    return quota.free if quota else None
+
+
+async def _quota(ctx: Context) -> Quota | None:
     try:
-        return (await ctx.destination.quota()).free
+        return await ctx.destination.quota()
     except LoginNeeded:
         raise
     except AcdrunError:

@@ -192,4 +192,4 @@ async def room_is_told_or_not_supported(remote: Remote) -> None:
         quota = await remote.quota()
     except Unsupported:
         return
-    assert all(number is None or number >= 0 for number in quota)
+    assert all(number is None or number >= 0 for number in (quota.total, quota.used, quota.free))

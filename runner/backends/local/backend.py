@@ -275,9 +275,9 @@ class Local:
         while not os.path.isdir(place) and place != os.path.dirname(place):
             place = os.path.dirname(place)  # one that is still to be made has the room that is above it
         with safe.folder(place, "") as fd, READING:
-            seen = os.fstatvfs(fd)
-        size = seen.f_frsize
-        return Quota(seen.f_blocks * size, (seen.f_blocks - seen.f_bfree) * size, seen.f_bavail * size)
+            seen, disk = os.fstatvfs(fd), os.fstat(fd).st_dev
+        size, used = seen.f_frsize, seen.f_blocks - seen.f_bfree
+        return Quota(seen.f_blocks * size, used * size, seen.f_bavail * size, f"disk {disk}")
 
 
 def _named(path: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from runner.manifest.manifest import Manifest
 from runner.model.backend import Backend, Identity, Quota
 from runner.model.errors import AcdrunError, NoSpace, PlanStale, Refused, Unavailable
 from runner.model.events import Note
@@ -62,12 +63,14 @@ def notes(ended: Ended) -> list[str]:
 
 
 def wrapped(world: World, name: str, verb: str, answer: object) -> None:
-    """Have one verb of that remote answer this."""
+    """Have one verb of that remote answer this, too."""
+    before = world.wrap
 
     async def say(*_: object) -> object:
         return answer
 
     def wrap(remote: str, inner: Backend) -> Backend:
+        inner = before(remote, inner)
         if remote == name:
             vars(inner)[verb] = say
         return inner
@@ -294,6 +297,53 @@ def test_a_full_destination_leaves_other_pairs_their_own(world: World) -> None:
     ended = world.run(world.manifest({"job": {"pairs": [World.ends(destination="far:"), World.ends()]}}))
 
     assert (ended.code, world.files("dst"), world.files("far")) == (7, {"a": b"1"}, {})
+
+
+def both_full(world: World) -> Manifest:
+    """Two pairs to two places of one disk, which holds what either stores, but not both."""
+    world.fields["far"] = {}
+    world.write("src", {"a": "1234"})
+    for name in ("dst", "far"):
+        wrapped(world, name, "quota", Quota(9, 2, 7, "disk 1"))
+    return world.manifest({"job": {"pairs": [World.ends(destination="far:"), World.ends()]}})
+
+
+def test_what_several_pairs_store_on_one_disk_is_added_up(world: World) -> None:
+    ended = world.run(both_full(world))
+
+    assert ended.code == 7
+    assert sorted(map(len, (world.files("dst"), world.files("far")))) == [0, 1], "the one that fits is stored"
+    whys = " ".join(stage.why for stage in ended.stages if stage.task == "guard")
+    assert "4B are to be stored, beside 4B of other pairs, and the destination has room for 7B" in whys
+
+
+def test_places_that_share_nothing_are_not_added_up(world: World) -> None:
+    manifest = both_full(world)
+    for name in ("dst", "far"):
+        wrapped(world, name, "quota", Quota(9, 2, 7))
+
+    assert world.run(manifest).code == 0
+
+
+def test_what_an_earlier_job_has_stored_is_not_counted_twice(world: World) -> None:
+    both_full(world)
+    jobs = {
+        "first": {"pairs": [World.ends(destination="far:")]},
+        "then": {"needs": ["first"], "pairs": [World.ends()]},
+    }
+
+    assert world.run(world.manifest(jobs)).code == 0
+    assert world.files("dst") == world.files("far") == {"a": b"1234"}
+
+
+def test_a_plan_of_two_jobs_adds_up_what_both_are_to_store(world: World) -> None:
+    both_full(world)
+    jobs = {
+        "first": {"pairs": [World.ends(destination="far:")]},
+        "then": {"needs": ["first"], "pairs": [World.ends()]},
+    }
+
+    assert world.plan(world.manifest(jobs)).code == 7
 
 
 def test_a_plan_is_not_applied_once_there_is_no_room(world: World) -> None:
