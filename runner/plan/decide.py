@@ -91,6 +91,12 @@ def decide(facts: Facts) -> Verdict:
     )
 
 
+@lru_cache(maxsize=64)
+def alone(source: Kind, mode: Mode, compare: Compare) -> Verdict:
+    """The verdict on a source node that has no partner: the same for all of that kind."""
+    return decide(Facts(mode, compare, source, None))
+
+
 def whatever(known: Facts, *unknown: Literal["size", "time", "checksum"]) -> Verdict | None:
     """The verdict that holds whatever the answers to these questions are, which then need not be asked; None when
     they matter."""

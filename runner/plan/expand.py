@@ -13,7 +13,7 @@ from runner.model.path import fold, join, name, within
 from runner.model.tally import Amount
 from runner.model.task import Context
 from runner.plan.alike import Alike
-from runner.plan.decide import Verdict, common_algorithm, decide, facts, proof_of_change
+from runner.plan.decide import Verdict, alone, common_algorithm, decide, facts, proof_of_change
 from runner.plan.fits import unfit
 from runner.plan.match import Pairing, pair_names
 from runner.plan.part import Part, taking_part
@@ -124,9 +124,11 @@ class Expansion:
 
     def _settle(self, ours: Nodes, theirs: Nodes) -> tuple[Nodes, Nodes]:
         """Count what needs nothing, and return the rest."""
+        if not ours or not theirs:
+            return ours, theirs
         ctx, alike = self._ctx, self._alike
         here = there = None
-        if alike.proof == "checksum" and ours and theirs:
+        if alike.proof == "checksum":
             here, there = Digests(ours, ctx.source, ctx), Digests(theirs, ctx.destination, ctx)
         if alike.all(ours, theirs, proven=bool(here and there and here.same(there))):
             self._unchanged(ours)
@@ -143,7 +145,10 @@ class Expansion:
         source, destination, alias = pairing
         if source is not None and alias:
             source = source._replace(name=alias)
-        verdict = decide(facts(source, destination, self._pair.mode, self._compare, self._step_ns))
+        if source is not None and destination is None:
+            verdict = alone(source.kind, self._pair.mode, self._compare)
+        else:
+            verdict = decide(facts(source, destination, self._pair.mode, self._compare, self._step_ns))
         if "upload" in verdict.tasks and source is not None:
             return unfit(source, self._at, self._can) or verdict
         if alias and verdict.sign == "=" and pairing.name in free:
@@ -305,13 +310,13 @@ class Expansion:
         origin: str = "",
         target: str = "",
     ) -> None:
-        seen = None if task == "trash" else node.generation
-        self._removes |= task in ("trash", "retire")
+        gone = task == "trash"
+        self._removes |= gone or task == "retire"
         self.draft.ops.append(
             OpRow(
-                self._stages[task], place, node.kind, node.size, waits, seen,
-                old.generation if old is not None else None, node.mtime_ns,
-                listed_digest(None if task == "trash" else node, self._ctx), listed_digest(old, self._ctx),
+                self._stages[task], place, node.kind, node.size, waits, None if gone else node.generation,
+                None if old is None else old.generation, node.mtime_ns,
+                "" if gone else listed_digest(node, self._ctx), "" if old is None else listed_digest(old, self._ctx),
                 origin, reason, target,
             )
         )  # fmt: skip

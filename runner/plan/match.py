@@ -1,6 +1,7 @@
 """Match two listings: a merge join of folders, and of the names in each."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -94,6 +95,8 @@ def pair_names(
         exactly its name is paired with one whose name folds the same.
     aliases: names of source nodes that are called otherwise at the destination, with what they are called.
     """
+    if not destination:
+        return (Pairing(node, None, aliases.get(node.name, "")) for node in sorted(source, key=itemgetter(0)))
     theirs = {node.name: node for node in destination}
     loose: dict[str, Node] = {}
     if folds:

@@ -10,7 +10,7 @@ from runner.model.backend import ChangePage
 from runner.model.checksum import Checksum
 from runner.model.node import Kind, Node
 from runner.model.nodes import Nodes, Stamp
-from runner.state.database import Database, open_cache, renew_cache
+from runner.state.database import Database, insert_all, open_cache, renew_cache
 
 _KINDS: tuple[Kind, ...] = get_args(Kind)
 _NUMBERS = {kind: number for number, kind in enumerate(_KINDS)}
@@ -108,8 +108,10 @@ class Entries:
             connection.executemany(
                 "DELETE FROM entry WHERE id = ?", [(change.id,) for change in page.changes]
             )
-            connection.executemany(
-                "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            insert_all(
+                connection,
+                "INSERT INTO entry",
+                "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     _row(parent, change.id, change.node)
                     for change in page.changes

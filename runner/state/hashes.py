@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from runner.model.checksum import Checksum
 from runner.model.errors import Spoilt
 from runner.model.foresight import UNMADE
 from runner.model.nodes import State
-from runner.state.database import open_cache, renew_cache
+from runner.state.database import insert_all, open_cache, renew_cache
 
 RACY_NS = 2_000_000_000
 """A file changed this shortly before it was hashed may change again without its times showing it.
@@ -165,21 +165,23 @@ class Hashes:
     def flush(self) -> None:
         """Write down what was learnt."""
         fresh, self._fresh = self._fresh, {}
-        rows = [(place, generation, str(checksum)) for (place, generation), checksum in fresh.items()]
-        if not rows:
+        if not fresh:
             return
+        day = _today()
+        rows = [(place, generation, str(checksum), day) for (place, generation), checksum in fresh.items()]
         try:
             self._write(rows)
         except Spoilt:
             self._renew()
             self._write(rows)
 
-    def _write(self, rows: Iterable[tuple[str, str, str]]) -> None:
-        day = _today()
+    def _write(self, rows: Sequence[tuple[str, str, str, int]]) -> None:
         with self._database.transaction() as connection:
-            connection.executemany(
-                "INSERT OR REPLACE INTO hash (place, generation, checksum, used) VALUES (?, ?, ?, ?)",
-                ((*row, day) for row in rows),
+            insert_all(
+                connection,
+                "INSERT OR REPLACE INTO hash (place, generation, checksum, used)",
+                "(?, ?, ?, ?)",
+                rows,
             )
 
     def _touch(self) -> None:

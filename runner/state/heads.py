@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from runner.model.checksum import Checksum
 from runner.model.errors import Spoilt
-from runner.state.database import Database
+from runner.state.database import Database, insert_all
 
 _BATCH = 500
 
@@ -98,14 +98,12 @@ class Heads:
         if not fresh:
             return
         day = int(time.time() // 86400)
+        rows = [
+            (place, key, head.generation, head.mtime_ns, head.checksum and str(head.checksum), day)
+            for (place, key), head in fresh.items()
+        ]
         with self._database.transaction() as connection:
-            connection.executemany(
-                "INSERT OR REPLACE INTO head VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    (place, key, head.generation, head.mtime_ns, head.checksum and str(head.checksum), day)
-                    for (place, key), head in fresh.items()
-                ),
-            )
+            insert_all(connection, "INSERT OR REPLACE INTO head", "(?, ?, ?, ?, ?, ?)", rows)
 
     def close(self) -> None:
         """Flush and let go."""

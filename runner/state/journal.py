@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 from runner.model.errors import AcdrunError, StateError
 from runner.model.stage import Binding, Stage
 from runner.model.tally import Check
-from runner.state.database import Database, glance
+from runner.state.database import Database, glance, insert_all
 
 VERSION = 2
 
@@ -219,10 +219,12 @@ class Journal:
 
 def insert(connection: sqlite3.Connection, draft: Draft) -> None:
     """Add the rows of a draft, inside of a commit."""
-    connection.executemany("INSERT INTO path VALUES (?, ?, ?)", draft.paths)
-    connection.executemany(
+    insert_all(connection, "INSERT INTO path", "(?,?,?)", draft.paths)
+    insert_all(
+        connection,
         "INSERT INTO op (stage, path, node, size, waits, source, destination, mtime_ns, ours, digest, origin,"
-        " reason, target, ref, state) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,'planned')",
+        " reason, target, ref, state)",
+        "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,'planned')",
         draft.ops,
     )
     connection.executemany("INSERT INTO problem VALUES (?, ?, ?, ?, ?)", draft.problems)

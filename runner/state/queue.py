@@ -1,5 +1,6 @@
 """Kahn's algorithm as SQL: take ready operations, finish them, release what waited for them."""
 
+import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -35,8 +36,10 @@ _FOLLOWED = (
 )
 _FRONT = (
     "INSERT INTO temp.front SELECT op.id, op.stage, op.path, path.parent"
-    " FROM op JOIN path ON path.id = op.path WHERE op.id = ?"
+    " FROM json_each(?) AS one CROSS JOIN op ON op.id = one.value CROSS JOIN path ON path.id = op.path"
 )
+_ONES = "WHERE id IN (SELECT value FROM json_each(?))"
+"""One statement for many operations, given as a JSON list: as one statement each they cost twice as much."""
 
 _FED = """
 SELECT next.id, made.stored, made.state = 'done' AND made.stored <> '' AND NOT (
@@ -65,6 +68,10 @@ _SPREAD = {State.SAME: State.SAME, State.FAILED: State.HELD, State.STALE: State.
 BATCH_OPS = 500
 BATCH_BYTES = 64 << 20
 BOUND = sql("bound")
+RELEASE = (
+    f"UPDATE op SET waits = waits - bound.number FROM (SELECT op, count(*) AS number FROM ({BOUND}) GROUP BY op)"  # noqa: S608
+    " AS bound WHERE op.id = bound.op"
+)
 
 
 class Standing(NamedTuple):
@@ -111,13 +118,13 @@ class Queue:
                 if taken and size > BATCH_BYTES:
                     break  # a large file is a batch of its own: no small one waits for it to be done
                 taken.append(op)
-            connection.executemany("UPDATE op SET state = 'taken' WHERE id = ?", ((op.id,) for op in taken))
+            _update(connection, "state = 'taken'", (op.id for op in taken))
         return taken
 
     def put_back(self, ids: Iterable[int]) -> None:
         """Taken but never started: as if they had not been taken."""
         with self._database.transaction() as connection:
-            connection.executemany("UPDATE op SET state = 'planned' WHERE id = ?", ((i,) for i in ids))
+            _update(connection, "state = 'planned'", ids)
 
     def finish(
         self, stage: int, ended: Sequence[tuple[int, Outcome]], retried: Sequence[tuple[int, Outcome]] = ()
@@ -138,10 +145,8 @@ class Queue:
                     self._spread(connection, (op for op, _ in some), _SPREAD[state], some[0][1].proof)
 
     def _release(self, connection: sqlite3.Connection, ops: Iterable[int]) -> None:
-        connection.executemany(
-            "UPDATE op SET waits = waits - ? WHERE id = ?",
-            [(count, op) for op, count, _ in self._bound(connection, ops)],
-        )
+        self._stand_in_front(connection, ops)
+        connection.execute(RELEASE)
 
     def _spread(self, connection: sqlite3.Connection, ops: Iterable[int], state: State, proof: str) -> None:
         """What needs no work spares the others at its path theirs, and is no hindrance to those above and below."""
@@ -152,14 +157,16 @@ class Queue:
                 "UPDATE op SET waits = waits - ? WHERE id = ?",
                 ((count, op) for op, count, how in bound if how != "each" and same),
             )
-            connection.executemany(
-                "UPDATE op SET state = ?, proof = ? WHERE id = ?", ((state, proof, op) for op in ops)
-            )
+            _update(connection, "state = ?, proof = ?", ops, state, proof)
 
     def _bound(self, connection: sqlite3.Connection, ops: Iterable[int]) -> list[tuple[int, int, str]]:
+        self._stand_in_front(connection, ops)
+        return connection.execute(f"SELECT op, count(*), how FROM ({BOUND}) GROUP BY op, how").fetchall()  # noqa: S608
+
+    @staticmethod
+    def _stand_in_front(connection: sqlite3.Connection, ops: Iterable[int]) -> None:
         connection.execute("DELETE FROM temp.front")
-        connection.executemany(_FRONT, ((op,) for op in ops))
-        return connection.execute(BOUND).fetchall()
+        connection.execute(_FRONT, (json.dumps(list(ops)),))
 
     def feed(self, draft: Draft) -> None:
         """Write down more of a plan whose first stages are being worked on.
@@ -194,9 +201,7 @@ class Queue:
         left = connection.execute(
             "SELECT id FROM op WHERE stage = ? AND state IN ('planned', 'taken')", (stage,)
         ).fetchall()
-        connection.executemany(
-            "UPDATE op SET state = 'held', note = ? WHERE id = ?", ((why, op) for (op,) in left)
-        )
+        _update(connection, "state = 'held', note = ?", (op for (op,) in left), why)
         if left:
             connection.execute("UPDATE stage SET why = ? WHERE id = ?", (why, stage))
         if stage in self._binding:
@@ -295,3 +300,8 @@ class Queue:
                 held.append((after, "held"))
         connection.execute("UPDATE stage SET state = 'open' WHERE state = 'waiting' AND waits = 0")
         return held
+
+
+def _update(connection: sqlite3.Connection, change: str, ops: Iterable[int], *values: object) -> None:
+    """Change these operations alike. values: for the question marks of the change."""
+    connection.execute(f"UPDATE op SET {change} {_ONES}", (*values, json.dumps(list(ops))))  # noqa: S608

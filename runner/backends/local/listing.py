@@ -126,8 +126,7 @@ def _unpacked(column: bytes) -> Sequence[Sequence[int]]:
 
 
 def _row(file: _File) -> Row:
-    name, size, mtime_ns, *mark = file
-    device, inode, changed_ns = mark
+    name, size, mtime_ns, device, inode, changed_ns = file
     return name, ("file", size, mtime_ns, None), (device, inode, changed_ns)
 
 

@@ -172,3 +172,15 @@ def test_a_file_that_cannot_be_written_on_a_full_disk_is_told_as_no_space(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=4096))
     with pytest.raises(NoSpace):
         Database(path, "journal", VERSION)
+
+
+@pytest.mark.parametrize("number", [0, 1, 49, 50, 51, 149, 150])
+def test_however_many_rows_are_inserted_each_is_there_once_and_in_order(tmp_path: Path, number: int) -> None:
+    rows = [(id_, f"text {id_}") for id_ in range(number)]
+
+    with Database(tmp_path / "x.db", "lineage", 1) as made, made.transaction() as connection:
+        connection.execute("CREATE TABLE kept (id, text)")
+        database.insert_all(connection, "INSERT INTO kept", "(?, ?)", rows)
+        found = connection.execute("SELECT * FROM kept ORDER BY rowid").fetchall()
+
+    assert found == rows

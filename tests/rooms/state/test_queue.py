@@ -47,6 +47,36 @@ def test_the_query_of_bound_operations_never_scans_op_or_path(tmp_path: Path) ->
     made.close()
 
 
+def test_releasing_never_scans_op_or_path(tmp_path: Path) -> None:
+    made = tree(tmp_path)
+    Queue(made)
+
+    steps = plan_of(made, room.RELEASE)
+
+    scans = [step for step in steps if step.startswith("SCAN")]
+    assert scans == ["SCAN front"] * 3 + ["SCAN (subquery-3)", "SCAN bound"]
+    assert steps[-1] == "SEARCH op USING INTEGER PRIMARY KEY (rowid=?)"
+    made.close()
+
+
+def test_an_operation_is_released_once_for_each_that_it_waited_for(tmp_path: Path) -> None:
+    hash_, mkdir, upload = (
+        Stage(id_, "p", "p", task, "", "write") for id_, task in enumerate(("hash", "mkdir", "upload"), 1)
+    )
+    made = Journal.create(tmp_path / "small.journal", HEADER)
+    made.add_stages([hash_, mkdir, upload], [Binding(1, 3, "each"), Binding(2, 3, "parent")])
+    ops = [row(2, 1), *(row(1, path) for path in (2, 3)), *(row(3, path, 2) for path in (2, 3))]
+    made.add(Draft([(1, None, "a"), (2, 1, "a/f"), (3, 1, "a/g")], ops))
+    queue = Queue(made)
+
+    for stage in (1, 2):
+        assert queue.take(3, most_tries=0) == []
+        queue.finish(stage, [(op.id, Outcome()) for op in queue.take(stage, most_tries=0)])
+
+    assert [op.path for op in queue.take(3, most_tries=0)] == ["a/f", "a/g"]
+    made.close()
+
+
 def test_taking_reads_the_index_of_what_is_ready_and_sorts_nothing(tmp_path: Path) -> None:
     made = tree(tmp_path)
 
