@@ -95,6 +95,28 @@ def test_a_run_between_disks_loads_no_wire_no_terminal_and_its_graph_as_it_was_c
     }
 
 
+def test_a_worker_that_lists_folders_loads_next_to_nothing() -> None:
+    said = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", "import sys; sys.path.insert(0, sys.argv[1])\n"
+         "import runner.backends.local.worker\nprint(*sys.modules)", str(Path(__file__).parents[2])],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    modules = set(said.stdout.split())
+
+    assert libraries(modules) == set()
+    assert not modules & {
+        "_hashlib",
+        "asyncio",
+        "dataclasses",
+        "inspect",
+        "json",
+        "logging",
+        "pathlib",
+        "subprocess",
+    }
+    assert ours(modules) == {"backends", "model"}
+
+
 ALL_MODELS = """
 import runner.app
 from pydantic import BaseModel
