@@ -10,6 +10,7 @@ from runner import __version__
 from runner.app.applying import weak_operations, writes
 from runner.app.chained import fed
 from runner.app.contexts import contexts_of, filled_by
+from runner.app.graphs import graph_of
 from runner.app.leases import leased
 from runner.app.looking import look_again
 from runner.app.memory import ends_of, learn
@@ -26,12 +27,12 @@ from runner.model.exits import Exit, gravest
 from runner.model.operation import OPEN, State
 from runner.model.pair import Location
 from runner.model.task import Context
-from runner.plan.graph import PER_PAIR, StageGraph
 from runner.remote.remote import Remote
 from runner.state.account import Account
 from runner.state.home import drop_ballast, load_ballast
 from runner.state.journal import Header, Journal, Validity
 from runner.state.locks import locked
+from runner.tasks import PER_PAIR
 from runner.tasks.hook import run_hook
 
 
@@ -82,8 +83,8 @@ async def drain(
     stop = Stop(options.tell, deadline_s=options.deadline_s, most_bytes=options.most_bytes, clock=clock)
     fresh = begun = not journal.stages()
     if fresh:
-        graph = StageGraph(manifest.jobs, manifest.pairs, planning=planning, tasks=tasks)
-        journal.add_stages(graph.stages, graph.bindings)
+        graph = graph_of(manifest, options.state, planning=planning, tasks=tasks)
+        journal.add_stages(*graph)
     writing = writes(journal, manifest, options.state)
 
     def tell(event: Event) -> None:

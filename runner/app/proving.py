@@ -19,12 +19,12 @@ from runner.model.exits import Exit, gravest
 from runner.model.finding import REPAIRED
 from runner.model.proving import Proving, Selection
 from runner.model.task import Context
-from runner.plan.graph import PER_PAIR, PROVING
 from runner.plan.prove import Proof
 from runner.plan.repair import Repair
 from runner.state.findings import Chosen, exits_but, last_part
 from runner.state.journal import Header, Journal
 from runner.state.locks import Scope, holder, locked
+from runner.tasks import PER_PAIR, PROVING
 
 
 @dataclass(frozen=True, slots=True)

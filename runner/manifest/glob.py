@@ -4,8 +4,6 @@ import re
 import warnings
 from functools import lru_cache
 
-from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
-
 MAX_LENGTH = 1024
 
 
@@ -32,6 +30,8 @@ def regex(glob: str) -> str:
     Raises BadGlob.
     Source: gitignore(5), through pathspec.
     """
+    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+
     _refuse_useless(glob)
     try:
         pattern, _ = GitIgnoreSpecPattern.pattern_to_regex(glob)

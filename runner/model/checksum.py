@@ -1,7 +1,9 @@
 """A checksum is an algorithm and a digest together."""
 
-import hashlib
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import hashlib
 
 
 class Checksum(NamedTuple):
@@ -27,6 +29,8 @@ class Checksum(NamedTuple):
 
 def hasher(algorithm: str, data: bytes = b"") -> "hashlib._Hash":
     """A running digest. It finds changed files, it keeps no secrets, so MD5 is right where a service speaks it."""
+    import hashlib  # with it comes OpenSSL, which who only lists does not need
+
     make = getattr(hashlib, algorithm, None)  # `new` looks the name up in OpenSSL each time: 1.5 us
     if make is None:
         return hashlib.new(algorithm, data, usedforsecurity=False)

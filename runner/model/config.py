@@ -45,7 +45,7 @@ class RemoteConfig(BaseModel):
 class IndexPolicy(BaseModel):
     """How far the local index of a remote is believed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     max_age: Duration = Field(
         default=timedelta(days=7),
@@ -67,7 +67,7 @@ class IndexedConfig(RemoteConfig):
     """The fields of a kind that has a change feed."""
 
     index: IndexChoice = Field(
-        default=IndexPolicy(),
+        default=IndexPolicy.model_construct(),
         description="Keep an index of the whole account in the state directory: after a first listing, runs and"
         " plans ask for changes only. `false` lists every time.",
     )

@@ -1,5 +1,6 @@
 """A stage: one task of one pair, a vertex of the stage graph and a row of the journal."""
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from runner.model.task import How
@@ -30,3 +31,10 @@ class Binding(NamedTuple):
     before: int
     after: int
     how: How
+
+
+class Graph(NamedTuple):
+    """stages: in topological order; bindings: the edges between them."""
+
+    stages: Sequence[Stage]
+    bindings: Sequence[Binding]

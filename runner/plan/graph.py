@@ -8,11 +8,7 @@ import networkx
 from runner.model.errors import UsageError
 from runner.model.pair import Pair
 from runner.model.stage import Binding, Stage
-from runner.tasks import NAMES, task
-
-PER_PAIR = tuple(name for name in NAMES if name not in ("hook", "accept", "prove"))
-PROVING = ("list", "match", "prove")
-"""The stages of a verification: all of them read."""
+from runner.tasks import PER_PAIR, task
 
 _ENTRIES = ("list", "match", "hook", "respell", "mkdir", "move", "upload")
 """All other tasks of a pair follow from these."""

@@ -6,12 +6,13 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Generic, TypeVar
-
-from tenacity import AsyncRetrying, RetryCallState
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from runner.model.errors import AcdrunError, Throttled, Unclear
 from runner.model.policy import RetryPolicy
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 T = TypeVar("T")
 
@@ -93,6 +94,8 @@ class _Again(Generic[T]):
         self._failures = 0
 
     async def run(self) -> T:
+        from tenacity import AsyncRetrying
+
         retrying = AsyncRetrying(
             sleep=self._retry.sleep, retry=self._wanted, wait=self._wait, stop=self._stop, reraise=True
         )
@@ -105,7 +108,7 @@ class _Again(Generic[T]):
             raise error
         return await self._call()
 
-    def _wanted(self, state: RetryCallState) -> bool:
+    def _wanted(self, state: "RetryCallState") -> bool:
         error = _failure(state)
         if not isinstance(error, AcdrunError) or not error.retry or isinstance(error, Unclear):
             return False
@@ -113,17 +116,17 @@ class _Again(Generic[T]):
             self._failures += 1
         return True
 
-    def _wait(self, state: RetryCallState) -> float:
+    def _wait(self, state: "RetryCallState") -> float:
         error = _failure(state)
         assert isinstance(error, AcdrunError)
         return self._retry.wait_s(error, max(1, self._failures))
 
-    def _stop(self, state: RetryCallState) -> bool:
+    def _stop(self, state: "RetryCallState") -> bool:
         counted = not isinstance(_failure(state), Throttled)
         return (counted and self._failures >= self._tries) or not self._retry.spend(state.upcoming_sleep)
 
 
-def _failure(state: RetryCallState) -> BaseException | None:
+def _failure(state: "RetryCallState") -> BaseException | None:
     return state.outcome.exception() if state.outcome is not None else None
 
 

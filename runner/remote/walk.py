@@ -26,7 +26,7 @@ _HELD = 10_000
 """Nodes held listed but not yet asked for, beyond which nothing more is listed ahead: about 5 MiB."""
 
 _BATCH = 100
-"""Folders that are asked for at once where a place can list several: then a call costs less than they do."""
+"""Most folders that are asked for at once where a place can list several: then a call costs less than they do."""
 
 
 def everything(path: str, node: Node) -> bool:
@@ -85,6 +85,7 @@ class _Window:
         self._admits = admits
         self._ahead = max(1, ahead)
         self._sight = _HELD if some else _SIGHT * self._ahead
+        self._batch_size = _BATCH if some else 1
         self._stack: list[_Pending] = []
         self._waiting = 0  # of the stack, those that nobody lists yet
         self._running = 0
@@ -135,9 +136,7 @@ class _Window:
 
     def _batch(self) -> list[_Pending]:
         near = islice(reversed(self._stack), self._sight)
-        return list(
-            islice((pending for pending in near if pending.task is None), _BATCH if self._some else 1)
-        )
+        return list(islice((pending for pending in near if pending.task is None), self._batch_size))
 
     def _start(self, batch: list[_Pending]) -> None:
         self._running += 1
@@ -167,6 +166,8 @@ class _Window:
         if task.exception() is None:
             found = task.result()
             self._held += sum(1 + len(folder.nodes) for folder in found)
+            if self._some is not None:  # of those a call answers for, twice as many are enough the next time
+                self._batch_size = min(_BATCH, 2 * len(found)) if len(found) < len(batch) else _BATCH
             for pending in batch[len(found) :]:
                 pending.task = None
                 self._waiting += 1

@@ -28,6 +28,12 @@ NAMES = (
 UNDO = ("recall", "look", "guard", "restore", "unmove", "discard", "clear")
 """Of an undo, likewise."""
 
+PER_PAIR = tuple(name for name in NAMES if name not in ("hook", "accept", "prove"))
+"""Those that each pair of a run has."""
+
+PROVING = ("list", "match", "prove")
+"""Of a verification: all of them read."""
+
 
 @cache
 def task(name: str) -> Task:

@@ -72,11 +72,66 @@ def test_validate_loads_the_readers_of_manifests_and_nothing_else(machine: Machi
     assert ours(modules) == {"backends", "cli", "manifest", "model", "report"}
 
 
+def test_a_run_between_disks_loads_no_wire_no_terminal_and_its_graph_as_it_was_compiled(
+    machine: Machine,
+) -> None:
+    machine.write({"a.txt": "a"})
+    pair = "{source: ../photos, destination: ../copy, mode: mirror}"
+    job = machine.nightly(f"version: 1\nname: nightly\njobs: {{photos: {{pairs: [{pair}]}}}}\n")
+
+    first, second = loaded(machine, job), loaded(machine, job)
+
+    assert libraries(first) == READERS - {"pathspec"} | {"filelock", "networkx"}
+    assert libraries(second) == READERS - {"pathspec"} | {"filelock"}
+    assert not second & {
+        "difflib",
+        "http.client",
+        "multiprocessing",
+        "urllib.request",
+        "xml.etree.ElementTree",
+    }
+    assert not {name for name in second if name.startswith("runner.backends.")} - {
+        name for name in second if name.startswith(("runner.backends.local", "runner.backends.registry"))
+    }
+
+
+def test_a_worker_that_lists_folders_loads_next_to_nothing() -> None:
+    said = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", "import sys; sys.path.insert(0, sys.argv[1])\n"
+         "import runner.backends.local.worker\nprint(*sys.modules)", str(Path(__file__).parents[2])],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    modules = set(said.stdout.split())
+
+    assert libraries(modules) == set()
+    assert not modules & {
+        "_hashlib",
+        "asyncio",
+        "dataclasses",
+        "inspect",
+        "json",
+        "logging",
+        "pathlib",
+        "subprocess",
+    }
+    assert ours(modules) == {"backends", "model"}
+
+
+ALL_MODELS = """
+import runner.app
+from pydantic import BaseModel
+def below(model):
+    for one in model.__subclasses__():
+        yield one
+        yield from below(one)
+print(*(m.__name__ for m in below(BaseModel) if m.__module__.startswith("runner") and m.__pydantic_complete__))
+"""
+
+
 def test_a_model_is_not_built_before_it_reads() -> None:
     said = subprocess.run(
-        [sys.executable, "-c", "import runner.manifest.load; from runner.manifest.job import ManifestModel as m;"
-         "print(m.__pydantic_complete__)"],
+        [sys.executable, "-c", ALL_MODELS],
         cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
 
-    assert said.stdout == "False\n"
+    assert said.stdout == "\n"

@@ -1,6 +1,5 @@
 """The children of a folder of a disk, looked at once each and kept as packed columns."""
 
-import hashlib
 import marshal
 import os
 import stat
@@ -97,7 +96,7 @@ def _columns(fd: int, above: Sequence[Identity]) -> Columns:
             if stamp is FOLDER and safe.identity(seen) in above:
                 stamp = OTHER
             rest.append((name, stamp, mark))
-    files.sort()
+    files.sort(key=_name)
     rest.sort(key=_name)
     return _packed(f"{above[-1].dev}:{above[-1].ino}", files, rest, partial)
 
@@ -214,4 +213,6 @@ class _Rows:
 
 
 def _state(folder: str, data: bytes) -> State:
+    import hashlib  # a worker is ready sooner without, and asks for no state
+
     return State(folder, hashlib.blake2b(data, digest_size=16).digest())

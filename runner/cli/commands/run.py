@@ -1,6 +1,5 @@
 """`acdrun [--plan] FILE...`: bring manifests in step, or say what that would change."""
 
-import difflib
 import os
 import re
 import shlex
@@ -92,6 +91,8 @@ def _check(args: Namespace) -> None:
             hint = f"acdrun apply {shlex.quote(file)}, or acdrun show {shlex.quote(file)}"
             raise UsageError(f"{file!r} is a saved plan, not a manifest", hint=hint)
         if not os.path.exists(file) and os.sep not in file and not file.endswith((".yaml", ".yml")):
+            import difflib
+
             near = [file] if file in VERBS else difflib.get_close_matches(file, VERBS, 1)
             hint = f"did you mean the verb `{near[0]}`?" if near else "acdrun --help lists the verbs"
             if file in VERBS:

@@ -117,6 +117,21 @@ def test_batches_yield_what_single_folders_do(seed: int) -> None:
     assert tree.asked == []
 
 
+def test_a_place_that_answers_for_few_folders_is_asked_for_few() -> None:
+    names = [f"{number:04}" for number in range(1000)]
+    tree = Tree({"": [folder(name) for name in names]} | {name: [file("a")] for name in names})
+    asked: list[int] = []
+
+    async def some(folders: Sequence[str]) -> list[Sequence[Node] | AcdrunError]:
+        asked.append(len(folders))
+        return [[node async for page in tree.list(path) for node in page] for path in folders[:5]]
+
+    found = asyncio.run(collect(walk(tree.list, everything, 2, some=some)))
+
+    assert [one.path for one in found] == ["", *names]
+    assert sum(asked) < 3 * len(names)
+
+
 @pytest.mark.parametrize("error", [LoginNeeded("who are you"), NotFound("gone")])
 def test_what_ends_a_walk_ends_it_in_its_turn(error: AcdrunError) -> None:
     """And a root that is missing is raised in a batch too."""
