@@ -21,7 +21,7 @@ class Files(Sequence[tuple[str, Node]]):
 
     Columns are of one length. paths: as in `Flat`; sizes: bytes; generations: printable; digests: MD5s as lower-case
     hex, "" where there is none, and the column of the generations itself where those are nothing else; changed: the
-    service's times as RFC 3339 writes them, "" for none.
+    service's times as RFC 3339 writes them, of which whole seconds are told, for headers know no others.
     """
 
     __slots__ = ("changed", "digests", "generations", "paths", "sizes")
@@ -207,4 +207,8 @@ class _Rows:
 
 def _node(name: str, size: int, generation: str, digest: str, changed: str) -> Node:
     checksum = Checksum("md5", digest) if digest else None
-    return Node(name, "file", size, None, checksum, "", generation, instant_ns(changed) if changed else None)
+    changed_ns = instant_ns(changed)
+    return Node(
+        name, "file", size, None, checksum,
+        generation=generation, changed_ns=changed_ns and changed_ns - changed_ns % 10**9,
+    )  # fmt: skip

@@ -6,8 +6,8 @@ is whole before everything below it has come, and all of them go through a spool
 
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
-from itertools import compress, groupby
-from operator import itemgetter
+from itertools import compress, groupby, islice, repeat
+from operator import itemgetter, ne
 from typing import Any
 
 from runner.model import path as paths
@@ -151,19 +151,14 @@ class Gathering:
     def _take_files(self, page: Files) -> None:
         """Runs of files of one folder stay columns; a run in which something is odd goes one by one."""
         keys, start = page.paths, 0
-        cuts = [key.rfind("/") + 1 for key in keys]
+        slashes = list(map(str.rfind, keys, repeat("/")))
+        ends = [*map(ne, slashes, islice(slashes, 1, None)), True]
         while start < len(keys):
-            cut, end = cuts[start], start + 1
+            cut, end = slashes[start] + 1, ends.index(True, start) + 1
             prefix = keys[start][:cut]
             if cut == len(keys[start]):  # a folder's mark, or a name that is none
-                self._take_nodes(page[start:end])
-                start = end
-                continue
-            while end < len(keys) and cuts[end] == cut:
-                end += 1
-            if not keys[end - 1].startswith(
-                prefix
-            ):  # they are sorted, so nobody in between is elsewhere either
+                end = start + 1
+            elif not keys[end - 1].startswith(prefix):  # sorted, so who is in between is nowhere else either
                 end = bisect_left(keys, f"{prefix[:-1]}0", start, end)  # "0" comes after "/"
             run = page[start:end]
             names = [key[cut:] for key in run.paths] if cut else run.paths

@@ -167,8 +167,7 @@ class S3(Keyed[Found]):
             page = page.only([not hidden(key) for key in page.keys])
         keys, changed, etags, sizes = page
         digests = self._unlisted.digests(bucket, keys, etags) if self.can.checksums else [""] * len(keys)
-        paths = [key[cut:] for key in keys] if cut else keys
-        return Files(paths, sizes, etags, digests, [f"{text[:19]}Z" for text in changed])
+        return Files([key[cut:] for key in keys] if cut else keys, sizes, etags, digests, changed)
 
     async def _find(self, at: At) -> Found | None:
         return await self._objects.find(at)
