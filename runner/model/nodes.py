@@ -98,6 +98,15 @@ class Nodes(Sequence[Node]):
         """Have both the same names and stamps?"""
         return self.stamps == other.stamps
 
+    def sized(self, other: "Nodes") -> bool:
+        """Have both the same names, kinds and sizes?"""
+        if len(self) != len(other) or self.names("file") != other.names("file"):
+            return False
+        kinds: tuple[Kind, ...] = ("folder", "other")
+        return list(self.sizes()) == list(other.sizes()) and all(
+            self.names(kind) == other.names(kind) for kind in kinds
+        )
+
     def timed(self) -> bool:
         """Has every file a time?"""
         return None not in (_TIME(stamp) for stamp in self.stamps.values() if stamp[0] == "file")
@@ -109,6 +118,13 @@ class Nodes(Sequence[Node]):
             for name, (_, _, _, checksum) in self.stamps.items()
             if checksum is not None and checksum.algorithm == algorithm
         }
+
+    def digest(self, algorithm: str) -> bytes:
+        """Those of all its files, one after the other, in the order of `files`; nothing where one is not known."""
+        known = self.digests(algorithm)
+        if not known or len(known) != self.number("file"):
+            return b""
+        return bytes.fromhex("".join([known[name] for name in self.files()]))
 
     def number(self, kind: Kind) -> int:
         """How many are of that kind."""
@@ -127,6 +143,10 @@ class Nodes(Sequence[Node]):
         if self.number("file") == len(self.stamps):
             return self.stamps.keys()
         return [name for name, stamp in self.stamps.items() if stamp[0] == "file"]
+
+    def sizes(self) -> Sequence[int]:
+        """Of the files, in bytes and in the order of their names."""
+        return [self.stamps[name][1] for name in self.names("file")]
 
     def state(self) -> State | None:
         """Of its files; None where the backend offers none."""

@@ -37,7 +37,9 @@ class Alike:
         proven: the digests of their files are known to be the same.
         """
         settled = proven if self.proof == "checksum" else self.proof == "time" and ours.timed()
-        if not settled or ours.number("other") or not ours.same(theirs):
+        if not settled or ours.number("other"):
+            return False
+        if not (ours.sized(theirs) if self.proof == "checksum" else ours.same(theirs)):
             return False
         return self._folders or not ours.number("folder")
 

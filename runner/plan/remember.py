@@ -20,15 +20,18 @@ def remembered(pairings: Sequence[Pairing], ctx: Context, *, both: bool = True) 
 
 
 class Digests:
-    """Of files of one folder: those of the listing, or those of the cache where it knows all."""
+    """Of files of one folder: those of the listing, or where that has none those of the cache, if it knows all."""
 
     def __init__(self, nodes: Nodes, remote: Remote, ctx: Context) -> None:
         self._nodes, self._step = nodes, hasher(ctx.algorithm).digest_size
-        self._listed = nodes.digests(ctx.algorithm)
-        self._whole = b"" if self._listed else self._known(remote, ctx)
+        self._listed: Mapping[str, str] = {}
+        self._whole = nodes.digest(ctx.algorithm)
+        if not self._whole:
+            self._listed = nodes.digests(ctx.algorithm)
+            self._whole = b"" if self._listed else self._known(remote, ctx)
 
     def same(self, other: "Digests") -> bool:
-        """Does the cache know all of both, and are they the same for each name?"""
+        """Are all of both known, and the same for each name?"""
         if not self._whole or self._whole != other._whole:
             return False
         return list(self._nodes.files()) == list(other._nodes.files())

@@ -168,6 +168,9 @@ class _Packed(Nodes):
     def digests(self, algorithm: str) -> dict[str, str]:
         return {}
 
+    def digest(self, algorithm: str) -> bytes:
+        return b""
+
     def number(self, kind: Kind) -> int:
         if kind == "file":
             return self._columns.number
@@ -180,6 +183,9 @@ class _Packed(Nodes):
 
     def files(self) -> Collection[str]:
         return self.names("file")
+
+    def sizes(self) -> Sequence[int]:
+        return _unpacked(self._columns.stamps)[0] if self._columns.number else ()
 
     def size(self) -> int:
         return self._columns.size

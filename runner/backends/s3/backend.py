@@ -9,7 +9,7 @@ from runner.backends.s3.below import anything, found_below
 from runner.backends.s3.config import S3Config
 from runner.backends.s3.connect import Connection, connect
 from runner.backends.s3.copies import Copies
-from runner.backends.s3.listing import LAST, buckets, objects
+from runner.backends.s3.listing import LAST, Entries, buckets, entries, objects
 from runner.backends.s3.nodes import Found
 from runner.backends.s3.objects import Objects
 from runner.backends.s3.peer import Peering
@@ -34,6 +34,7 @@ from runner.model.errors import Unsupported
 from runner.model.node import Node
 from runner.remote.close import closing
 from runner.remote.dated import MOST_BYTES, TRASH, At, below, hidden
+from runner.remote.files import Files
 from runner.remote.keyed import Keyed, Page
 from runner.remote.wire import Wire
 
@@ -148,19 +149,25 @@ class S3(Keyed[Found]):
         return objects(self._wire, bucket, prefix, delimiter="/")
 
     async def _all(self, bucket: str, prefix: str) -> AsyncGenerator[Sequence[tuple[str, Node]], None]:
-        trash, after, cut = f"{self._above(bucket)}{TRASH}/", "", len(prefix)
+        trash, after = f"{self._above(bucket)}{TRASH}/", ""
         while True:
             met = False
-            async with closing(objects(self._wire, bucket, prefix, after=after, ahead=True)) as pages:
+            async with closing(entries(self._wire, bucket, prefix, after=after)) as pages:
                 async for page in pages:
-                    found = await self._settled(bucket, page.objects)
-                    met = not after and any(one.key.startswith(trash) for one in found[-1:])
-                    yield [(one.key[cut:], one.node()) for one in found if not hidden(one.key)]
+                    met = not after and any(key.startswith(trash) for key in page.keys[-1:])
+                    yield self._files(bucket, page, len(prefix))
                     if met:
                         break
             if not met:
                 return
             after = trash + LAST
+
+    def _files(self, bucket: str, page: Entries, cut: int) -> Files:
+        if TRASH in "\n".join(page.keys):
+            page = page.only([not hidden(key) for key in page.keys])
+        keys, changed, etags, sizes = page
+        digests = self._unlisted.digests(bucket, keys, etags) if self.can.checksums else [""] * len(keys)
+        return Files([key[cut:] for key in keys] if cut else keys, sizes, etags, digests, changed)
 
     async def _find(self, at: At) -> Found | None:
         return await self._objects.find(at)

@@ -4,7 +4,7 @@ import base64
 import binascii
 import email.utils
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -21,8 +21,8 @@ _WAS_AT = "x-amz-meta-acdrun-path"
 _PIECE = 200
 """Bytes of one value of metadata, of which Swift takes 256."""
 
-_QUOTED_MD5 = re.compile(r'"([0-9a-f]{32})"', re.ASCII)
 _MD5 = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_HEX = re.compile(r"[0-9a-f]*", re.ASCII)
 
 
 class Found(NamedTuple):
@@ -129,17 +129,12 @@ def date_ns(text: str) -> int | None:
         return None
 
 
-def from_listing(key: str, size: str, etag: str, changed: str) -> Found:
-    """An object as a listing writes it: without its time, and without a digest where it was stored in parts.
-
-    Asked for every object there is, hence the short way for what nearly all look like.
-    """
-    plain = _QUOTED_MD5.fullmatch(etag)
-    if plain is not None:
-        bare_, checksum = plain[1], Checksum("md5", plain[1])
-        return Found(key, whole_number(size), bare_, instant_ns(changed), None, checksum)
-    other = bare(etag)
-    return Found(key, whole_number(size), other, instant_ns(changed), None, md5_of(other))
+def digests(etags: Sequence[str]) -> Sequence[str]:
+    """What the ETags of objects say of their contents: MD5s, "" where an object was stored in parts. Most often it is
+    the very column."""
+    if set(map(len, etags)) == {32} and _HEX.fullmatch("".join(etags)):
+        return etags
+    return [etag if _MD5.fullmatch(etag) else "" for etag in etags]
 
 
 def was_at(path: str) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from runner.backends.s3.nodes import Found
+from runner.backends.s3.nodes import Found, digests
 from runner.backends.s3.objects import Objects
 from runner.model.node import Node
 from runner.remote.dated import At
@@ -59,6 +59,20 @@ class Unlisted:
             else one
             for one in found
         ]
+
+    def digests(self, bucket: str, keys: Sequence[str], etags: Sequence[str]) -> Sequence[str]:
+        """MD5s by what the ETags say, and by what is remembered of what was stored in parts; "" where nobody knows."""
+        found = digests(etags)
+        if found is etags:
+            return found
+        parted = [key for key, digest in zip(keys, found, strict=True) if not digest]
+        known = self._objects.heads.known(self._objects.place(bucket), parted) if parted else {}
+        result = list(found)
+        for number, (key, etag) in enumerate(zip(keys, etags, strict=True)):
+            head = None if result[number] else known.get(key)
+            if head is not None and head.generation == etag and head.checksum is not None:
+                result[number] = head.checksum.digest
+        return result
 
     def _known(self, ats: Sequence[At]) -> dict[At, Head]:
         found: dict[At, Head] = {}

@@ -2,11 +2,15 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from runner.cli.options import looking
 from runner.cli.output import Output
 from runner.model.exits import Exit
 from runner.model.path import show
+
+if TYPE_CHECKING:
+    from runner.model.node import Folder
 
 
 def run(argv: Sequence[str], output: Output) -> Exit:
@@ -29,14 +33,29 @@ async def _list(place: str, file: str | None, json: bool, output: Output, *, tim
     from runner.cli.files import Files
     from runner.cli.place import spot
     from runner.cli.times import show_nanoseconds, time_ns
+    from runner.remote.close import closing
     from runner.report.json import node_record
 
     async with spot(place, file) as here:
         files = Files(here, output)
+        if not (json or timed):
+            async with closing(files.folders()) as folders:
+                async for folder in folders:
+                    if lines := _lines(folder):
+                        output.text(lines)
+            return files.code
         async for path, node in files.each():
             if json:
                 output.record(node_record(path, node))
             else:
-                time = f" {show_nanoseconds(time_ns(node))}" if timed else ""
-                output.say(f"{node.size:>9}{time} {show(path)}")
+                output.say(f"{node.size:>9} {show_nanoseconds(time_ns(node))} {show(path)}")
     return files.code
+
+
+def _lines(folder: "Folder") -> str:
+    """Of each file a line with its end; a folder at a time, for a listing has millions."""
+    nodes, path = folder.nodes, show(f"{folder.path}/" if folder.path else "")
+    names = nodes.names("file")
+    if not "".join(names).isprintable():
+        names = list(map(show, names))
+    return "".join([f"{size:>9} {path}{name}\n" for size, name in zip(nodes.sizes(), names, strict=True)])

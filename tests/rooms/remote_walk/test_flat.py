@@ -1,7 +1,7 @@
 """A flat listing comes to the same folders, in the same order, as a walk from folder to folder."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 import pytest
 from hypothesis import given
@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from runner.model.errors import Truncated
 from runner.model.hidden import LEASES
 from runner.model.node import Folder, Node
+from runner.model.nodes import Nodes
 from runner.model.path import folded_order, join, name, order
 from runner.remote import flat
+from runner.remote.files import Files
 from runner.remote.flat import Gathering
 from runner.remote.spool import Spool
 from runner.remote.walk import Admits, everything, walk
@@ -37,12 +39,20 @@ def gathered(
     keys: Sequence[str], admits: Admits = everything, *, folded: bool = False, most: int = 4
 ) -> list[Folder]:
     """The folders, with so little room that nearly everything waits on disk."""
+    return taken(pages(keys), admits, folded=folded, most=most)
+
+
+def taken(
+    pages: Iterable[Sequence[tuple[str, Node]]], admits: Admits, *, folded: bool, most: int
+) -> list[Folder]:
+    """The folders of these pages."""
     gathering = Gathering(admits, folded=folded, most=most)
-    for page in pages(keys):
-        gathering.take(page)
-    found = list(gathering.folders())
-    gathering.close()
-    return found
+    try:
+        for page in pages:
+            gathering.take(page)
+        return list(gathering.folders())
+    finally:
+        gathering.close()
 
 
 def walked(keys: Sequence[str], admits: Admits = everything, *, folded: bool = False) -> list[Folder]:
@@ -84,6 +94,65 @@ def test_a_filter_leaves_out_the_same(keys: set[str], word: str) -> None:
         return node.name != word
 
     assert plain(gathered(sorted(keys), admits)) == plain(walked(sorted(keys), admits))
+
+
+ODD = st.sampled_from(["a", "A", "a-b", "b", "", ".", "..", "\0", "\udc80", "é", "x\n", LEASES])
+ODD_KEYS = st.dictionaries(
+    st.lists(ODD, min_size=1, max_size=4).map("/".join), st.integers(0, 2), max_size=40
+)
+DIGESTS = st.sampled_from(["generations", "none", "some"])
+
+
+@given(ODD_KEYS, DIGESTS, st.booleans(), st.booleans(), st.integers(1, 9), st.integers(1, 12))
+def test_columns_come_to_what_their_nodes_come_to(
+    sizes: dict[str, int], digests: str, filtered: bool, folded: bool, length: int, most: int
+) -> None:
+    def admits(path: str, node: Node) -> bool:
+        return node.name != "a-b" and node.size != 2
+
+    keys = sorted(sizes)
+    tags = [f"{number:032x}" for number, _ in enumerate(keys)]
+    known = {"generations": tags, "none": [""] * len(keys), "some": ["", *tags[1:]]}[digests]
+    times = ["2020-09-13T12:26:40Z" if size else "" for size in sizes.values()]
+    page = Files(keys, [sizes[key] for key in keys], tags, known, times)
+    pages = [page[start : start + length] for start in range(0, len(keys), length)]
+
+    found, wanted = (
+        taken(some, admits if filtered else everything, folded=folded, most=most)
+        for some in (pages, map(list, pages))
+    )
+
+    assert plain(found) == plain(wanted)
+    assert [tell(folder.nodes) for folder in found] == [tell(folder.nodes) for folder in wanted]
+
+
+def tell(nodes: Nodes) -> list[object]:
+    """All that nodes say of themselves together."""
+    numbers = [(nodes.number(kind), nodes.names(kind)) for kind in ("file", "folder", "other")]
+    one = nodes.only(nodes.names("file")[:1])
+    return [
+        len(nodes), dict(nodes.stamps), [nodes.node(name) for name in sorted(nodes.stamps)], numbers, set(nodes.files()),
+        list(nodes.sizes()), nodes.size(), nodes.faulty(), nodes.timed(), nodes.digests("md5"),
+        nodes.digests("sha1"), nodes.digest("md5"), nodes.digest("sha1"), nodes.state(), list(one),
+        nodes.sized(Nodes.of(nodes)), nodes.has("a"), nodes.sized(one), nodes.same(Nodes.of(nodes)),
+    ]  # fmt: skip
+
+
+@given(st.lists(st.integers(0, 3), max_size=12), st.integers(0, 12), st.integers(0, 12))
+def test_a_page_in_columns_is_a_sequence_of_its_paths_and_nodes(
+    sizes: list[int], start: int, end: int
+) -> None:
+    keys = [f"a/{number:02}" for number, _ in enumerate(sizes)]
+    listed = [
+        (key, Node(name(key), "file", size, generation="x")) for key, size in zip(keys, sizes, strict=True)
+    ]
+    none = [""] * len(keys)
+    page = Files(keys, sizes, ["x"] * len(keys), none, none)
+
+    assert list(page) == listed
+    assert list(page[start:end]) == listed[start:end]
+    assert [page[number] for number in range(len(page))] == listed
+    assert list(page.only([size > 1 for size in sizes])) == [one for one in listed if one[1].size > 1]
 
 
 def test_names_that_no_path_can_hold_are_gaps_once_for_all_below() -> None:
