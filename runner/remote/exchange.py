@@ -12,6 +12,9 @@ from runner.remote.throttle import Throttle
 USER_AGENT = f"acdrun/{__version__}"
 CONNECT_S = 20.0
 
+_AGENT = ("User-Agent", USER_AGENT)
+_AS_IT_IS = ("Accept-Encoding", "identity")
+
 
 class Exchange:
     """One try; it holds a place of the throttle, if it was given one, until it is closed.
@@ -42,14 +45,14 @@ class Exchange:
     def sending(self) -> Sending:
         """What the engine is given."""
         request = self.request
-        headers = [("User-Agent", USER_AGENT), *request.headers]
-        if not any(name.lower() == "accept-encoding" for name, _ in request.headers):
-            headers.insert(1, ("Accept-Encoding", "identity"))
+        headers = [_AGENT, *request.headers]
+        if "accept-encoding" not in [name.lower() for name, _ in request.headers]:
+            headers.insert(1, _AS_IT_IS)
         if self.bearer:
             headers.append((self.bearer_in, self.bearer))
-        for name, value in headers:
-            if not (name + value).isascii() or not (name + value).isprintable():
-                raise BadAnswer(f"the header {name!r} cannot be sent: it holds a control character")
+        if not _sendable("".join([name + value for name, value in headers])):
+            name = next(name for name, value in headers if not _sendable(name + value))
+            raise BadAnswer(f"the header {name!r} cannot be sent: it holds a control character")
         body: bytes | AsyncIterator[bytes]
         if isinstance(request.body, Stream):
             size = request.body.size
@@ -97,6 +100,10 @@ class Exchange:
         except Exception as error:
             self.fault = error
             raise
+
+
+def _sendable(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:

@@ -6,7 +6,7 @@ import socket
 import ssl
 from typing import Any
 
-from runner.remote.http import LinkFailure, Sending, authority, loopback, origin, target
+from runner.remote.http import LinkFailure, Origin, Sending, addressed, authority, loopback
 from runner.remote.link import Link, LinkAnswer
 from runner.remote.secrets import redact
 from runner.remote.trust import trusted
@@ -19,8 +19,6 @@ _FRESH_S = 0.05
 
 _SECOND_ADDRESS_S = 0.25
 """A host's next address is tried when the one before has been silent for so long. Source: RFC 8305 section 5."""
-
-Origin = tuple[str, str, int]
 
 
 class FastEngine:
@@ -37,8 +35,8 @@ class FastEngine:
 
     async def send(self, sending: Sending) -> LinkAnswer:
         """See `http.Engine`."""
-        where = origin(sending.url)
-        head = _head(sending, where)
+        where, target = addressed(sending.url)
+        head = _head(sending, where, target)
         link = self._at_hand(where) or await self._connect(where, sending.connect_s)
         try:
             return await link.ask(sending, head)
@@ -110,9 +108,9 @@ def _reason(error: OSError) -> str:
     return os.strerror(error.errno).lower()  # its own text repeats the address
 
 
-def _head(sending: Sending, where: Origin) -> bytes:
+def _head(sending: Sending, where: Origin, target: str) -> bytes:
     """The request up to its body. Raises LinkFailure for one that would not be what it seems."""
-    lines = [f"{sending.method} {target(sending.url)} HTTP/1.1", f"Host: {authority(where)}"]
+    lines = [f"{sending.method} {target} HTTP/1.1", f"Host: {authority(where)}"]
     lines += [f"{name}: {value}" for name, value in sending.headers]
     text = "\r\n".join(lines)
     ends = len(lines) - 1

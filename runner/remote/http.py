@@ -17,6 +17,9 @@ from runner.model.errors import AcdrunError, BadAnswer
 JSON_LIMIT = 64 << 20
 """Most bytes of an answer that is held in memory."""
 
+Origin = tuple[str, str, int]
+"""Scheme, host and port."""
+
 _URL = re.compile(r"(https?)://([^/?#]+)([/?][\x21-\x7e]*)?", re.ASCII)
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?", re.ASCII)
 
@@ -29,8 +32,7 @@ class Stream:
     open: Callable[[], AsyncIterator[bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What is asked of a service.
 
     repeatable: sending it twice has the effect of sending it once.
@@ -122,19 +124,32 @@ class TokenExpired(AcdrunError):
     """The service refused the access token; the wire renews it and asks once more."""
 
 
-def origin(url: str) -> tuple[str, str, int]:
+def origin(url: str) -> Origin:
     """Scheme, host and port. Raises BadAnswer for what is no plain URL, and for http:// beyond this machine.
 
     Source: reliability.md §7, `http://` only to loopback.
     """
+    return addressed(url)[0]
+
+
+def target(url: str) -> str:
+    """What stands in a request's first line: all from the path on, with nothing cleaned. See `origin` for errors."""
+    return addressed(url)[1]
+
+
+def addressed(url: str) -> tuple[Origin, str]:
+    """The origin and the target of a URL at once."""
     match = _URL.fullmatch(url)
     if match is None:
         raise BadAnswer(f"no address that can be asked: {show_url(url)!r}")
-    return _origin(match[1], match[2])
+    scheme, host, rest = match.groups()
+    if rest is None or rest[0] != "/":
+        rest = "/" + (rest or "")
+    return _origin(scheme, host), rest
 
 
 @lru_cache(maxsize=256)
-def _origin(scheme: str, authority: str) -> tuple[str, str, int]:
+def _origin(scheme: str, authority: str) -> Origin:
     match = _AUTHORITY.fullmatch(authority)
     port = int(match[2] or (443 if scheme == "https" else 80)) if match else 0
     if match is None or not 0 < port < 65536:
@@ -148,16 +163,8 @@ def _origin(scheme: str, authority: str) -> tuple[str, str, int]:
     return scheme, host, port
 
 
-def target(url: str) -> str:
-    """What stands in a request's first line: all from the path on, with nothing cleaned. See `origin` for errors."""
-    match = _URL.fullmatch(url)
-    if match is None:
-        raise BadAnswer(f"no address that can be asked: {show_url(url)!r}")
-    rest: str = match[3] or "/"
-    return rest if rest[0] == "/" else "/" + rest
-
-
-def authority(where: tuple[str, str, int]) -> str:
+@lru_cache(maxsize=256)
+def authority(where: Origin) -> str:
     """What `Host` says of an origin."""
     scheme, host, port = where
     return host if port == (443 if scheme == "https" else 80) else f"{host}:{port}"

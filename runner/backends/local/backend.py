@@ -6,7 +6,7 @@ import stat
 import threading
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 
 from runner.backends.local import safe, untrash
@@ -15,6 +15,7 @@ from runner.backends.local.copying import Copier
 from runner.backends.local.crew import CREW, LONG, Crew
 from runner.backends.local.draft import Disk, Draft, sweep
 from runner.backends.local.faults import READING, WRITING
+from runner.backends.local.folders import Folders
 from runner.backends.local.gathering import Gathering
 from runner.backends.local.identity import identify
 from runner.backends.local.listing import Columns, look
@@ -57,7 +58,7 @@ class Local:
         self._root = os.fspath(root)
         self._trash = Trash(self._root, run)
         self._threads = Threads(threads)
-        self._reads = Gathering(self._threads)
+        self._reads = Gathering(self._threads, lambda: closing(Folders(self._root)))
         self._leftovers: dict[str, Sequence[str]] = {}
         self._listed = 0
         self._crew: Crew | None = None
@@ -100,7 +101,7 @@ class Local:
 
     async def read(self, path: str, *, expect: str | None = None) -> AsyncIterator[bytes]:
         """Yield the content, one call in a thread for each CHUNK; of small files that are read at once, for several."""
-        reading = Reading(self._root, path, expect)
+        reading = Reading(path, expect)
         try:
             if chunk := await self._reads.run(reading.start):
                 yield chunk

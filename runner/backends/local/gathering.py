@@ -4,12 +4,13 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
-from typing import Any, TypeVar
+from contextlib import AbstractContextManager, suppress
+from typing import Any, Generic, TypeVar
 
 from runner.backends.local.faults import told
 from runner.backends.local.threads import Threads
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 MOST = 32
@@ -20,20 +21,22 @@ SLOW_S = 0.003
 than the way there. With less it may be that they only wait for this program's other work."""
 
 
-class Gathering:
+class Gathering(Generic[S]):
     """Makes blocking calls as `Threads.run` does, at a part of its cost where many are wanted at once.
+
+    shared: what calls that go together have in common and are given, entered before the first, left after the last.
 
     To wake a thread, and then the loop, costs more than to read a small file that is in memory. While some calls are
     away, those that come wait for their return; none waits for company when nothing is away.
     """
 
-    def __init__(self, threads: Threads) -> None:
-        self._threads = threads
+    def __init__(self, threads: Threads, shared: Callable[[], AbstractContextManager[S]]) -> None:
+        self._threads, self._shared = threads, shared
         self._waiting: deque[_Call] = deque()
         self._courier: asyncio.Task[None] | None = None
         self._each_s = 0.0
 
-    async def run(self, call: Callable[[], T]) -> T:
+    async def run(self, call: Callable[[S], T]) -> T:
         """Make the call in a thread. When cancelled, wait for its end: what it uses can be closed then."""
         mine = _Call(call)
         if self._each_s > SLOW_S:
@@ -76,7 +79,7 @@ class Gathering:
             self._courier = None
 
     async def _away(self, batch: "list[_Call]") -> None:
-        seconds = await self._threads.run(_make, batch)
+        seconds = await self._threads.run(_make, batch, self._shared)
         self._each_s += (seconds / len(batch) - self._each_s) / 16
 
 
@@ -85,7 +88,7 @@ class _Call:
 
     __slots__ = ("call", "error", "made", "over", "result")
 
-    def __init__(self, call: Callable[[], Any]) -> None:
+    def __init__(self, call: Callable[[Any], Any]) -> None:
         self.call = call
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.made = False
@@ -93,15 +96,16 @@ class _Call:
         self.error: BaseException | None = None
 
 
-def _make(batch: list[_Call]) -> float:
+def _make(batch: list[_Call], shared: Callable[[], AbstractContextManager[S]]) -> float:
     """Make the calls one after the other; return how many seconds they took."""
     began = time.perf_counter()
-    for one in batch:
-        try:
-            one.result = one.call()
-        except OSError as error:
-            one.error = told(error)
-            one.error.__cause__ = error
-        except BaseException as error:
-            one.error = error
+    with shared() as common:
+        for one in batch:
+            try:
+                one.result = one.call(common)
+            except OSError as error:
+                one.error = told(error)
+                one.error.__cause__ = error
+            except BaseException as error:
+                one.error = error
     return time.perf_counter() - began

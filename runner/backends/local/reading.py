@@ -8,7 +8,8 @@ import os
 import stat
 
 from runner.backends.local.faults import READING
-from runner.backends.local.safe import generation, let_go, open_folder
+from runner.backends.local.folders import Folders
+from runner.backends.local.safe import generation, let_go
 from runner.model import path as paths
 from runner.model.content import CHUNK
 from runner.model.errors import Blocked, Changed, NotFound
@@ -71,8 +72,7 @@ def _no_file(path: str, expect: str | None) -> Changed | Blocked | NotFound:
 class Reading:
     """One file being read. Every method blocks; `close` must be called in the end, twice if you like."""
 
-    def __init__(self, root: str, path: str, expect: str | None) -> None:
-        self._root = root
+    def __init__(self, path: str, expect: str | None) -> None:
         self._path = path
         self._expect = expect
         self._file = -1
@@ -84,13 +84,10 @@ class Reading:
         """Has the last byte been read and the file closed?"""
         return self._file < 0
 
-    def start(self) -> bytes:
+    def start(self, folders: Folders) -> bytes:
         """Open the file and read its first piece, which is all of it when it is small."""
-        folder = open_folder(self._root, paths.parent(self._path))
-        try:
-            self._file, self._seen = open_listed(folder, self._path, self._expect)
-        finally:
-            let_go(folder)
+        folder = folders.fd(paths.parent(self._path))
+        self._file, self._seen = open_listed(folder, self._path, self._expect)
         self._left = self._seen.st_size
         return self.more()
 

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -38,7 +39,7 @@ def signed(
     host: str,
     path: str,
     query: str,
-    headers: list[tuple[str, str]],
+    headers: Sequence[tuple[str, str]],
     body_sha256: str,
     *,
     keys: Keys,
@@ -56,15 +57,18 @@ def signed(
         all_.append(("x-amz-security-token", keys.token))
     canonical = sorted([("host", host), *all_])
     names = ";".join([name for name, _ in canonical])
-    lines = "".join([f"{name}:{_trimmed(value)}\n" for name, value in canonical])
+    lines = "".join([f"{name}:{value}\n" for name, value in canonical])
+    if " " in lines or "\t" in lines:
+        lines = "".join([f"{name}:{' '.join(value.split())}\n" for name, value in canonical])
     request = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{body_sha256}"
     scope = f"{stamp[:8]}/{region}/s3/aws4_request"
     text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
-    signature = hmac.digest(_key(keys.secret, stamp[:8], region), text.encode(), "sha256").hex()
+    seal = _seal(keys.secret, stamp[:8], region).copy()
+    seal.update(text.encode())
     all_.append(
         (
             "Authorization",
-            f"AWS4-HMAC-SHA256 Credential={keys.id}/{scope}, SignedHeaders={names}, Signature={signature}",
+            f"AWS4-HMAC-SHA256 Credential={keys.id}/{scope}, SignedHeaders={names}, Signature={seal.hexdigest()}",
         )
     )
     return all_
@@ -75,14 +79,10 @@ def _stamp(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
-def _trimmed(value: str) -> str:
-    return " ".join(value.split()) if " " in value or "\t" in value else value
-
-
 @lru_cache(maxsize=64)
-def _key(secret: str, day: str, region: str) -> bytes:
-    """The signing key, which is the same all day."""
+def _seal(secret: str, day: str, region: str) -> hmac.HMAC:
+    """What begins a signature, all day: to be copied. A digest made at once would hand the interpreter's lock over."""
     key = ("AWS4" + secret).encode()
     for word in (day, region, "s3", "aws4_request"):
         key = hmac.digest(key, word.encode(), "sha256")
-    return key
+    return hmac.new(key, digestmod="sha256")

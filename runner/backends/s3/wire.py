@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import lru_cache
 from typing import NamedTuple
 
 from runner.backends.s3.answers import Elsewhere, Expired, NoBucket, Skewed
@@ -56,8 +57,8 @@ class S3Wire:
         self.wire = wire
         named = config.endpoint if "://" in config.endpoint else f"https://{config.endpoint}"
         self.endpoint = (named if config.endpoint else f"https://s3.{region}.amazonaws.com").rstrip("/")
+        self._named = self.endpoint if config.endpoint else ""
         self._address = config.address
-        self._amazon = not config.endpoint
         self._keys = keys
         self._renew = renew
         self._renewing = asyncio.Lock()
@@ -139,16 +140,17 @@ class S3Wire:
 
     async def _request(self, ask: Ask) -> Request:
         region = self._regions.get(ask.bucket, self._region)
-        base, path = self._at(ask.bucket, ask.key, region)
-        query = "&".join(
-            [f"{encoded(name)}={encoded(ask.query[name])}" for name in sorted(ask.query)] if ask.query else ()
-        )
+        base, host, above = _bucket_at(self._named, self._address, ask.bucket, region)
+        path = f"{above}/{encoded(ask.key, safe='/')}" if ask.key or not above else above
+        query = ""
+        if ask.query:
+            query = "&".join([f"{encoded(name)}={encoded(ask.query[name])}" for name in sorted(ask.query)])
         headers = signed(
             ask.method,
-            base.partition("://")[2],
+            host,
             path,
             query,
-            list(ask.headers),
+            ask.headers,
             await self._digest(base, ask.body),
             keys=self._keys,
             region=region,
@@ -156,7 +158,7 @@ class S3Wire:
         )
         return Request(
             ask.method,
-            base + path + ("?" + query if query else ""),
+            f"{base}{path}?{query}" if query else base + path,
             headers=tuple(headers),
             body=ask.body,
             repeatable=ask.repeatable,
@@ -164,18 +166,6 @@ class S3Wire:
             as_stored=ask.as_stored,
             idle_s=_UPLOAD_IDLE_S if ask.body else 60.0,
         )
-
-    def _at(self, bucket: str, key: str, region: str) -> tuple[str, str]:
-        """The address up to the path, and the path, encoded once."""
-        base = f"https://s3.{region}.amazonaws.com" if self._amazon else self.endpoint
-        path = "/" + encoded(key, safe="/")
-        by_host = self._address == "host" or (self._address == "auto" and self._amazon and "." not in bucket)
-        if not bucket:
-            return base, "/"
-        if by_host:
-            scheme, _, host = base.partition("://")
-            return f"{scheme}://{bucket}.{host}", path
-        return base, f"/{encoded(bucket)}" + (path if key else "")
 
     @staticmethod
     async def _digest(base: str, body: bytes) -> str:
@@ -186,3 +176,17 @@ class S3Wire:
         if len(body) >= _IN_THREAD:
             return await asyncio.to_thread(lambda: hashlib.sha256(body).hexdigest())
         return hashlib.sha256(body).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _bucket_at(endpoint: str, address: str, bucket: str, region: str) -> tuple[str, str, str]:
+    """The address up to the path, its host, and the path up to the key.
+
+    endpoint: "" for Amazon's; address: of the configuration; bucket: "" for the account.
+    """
+    base = endpoint or f"https://s3.{region}.amazonaws.com"
+    scheme, _, host = base.partition("://")
+    if bucket and (address == "host" or (address == "auto" and not endpoint and "." not in bucket)):
+        host = f"{bucket}.{host}"
+        return f"{scheme}://{host}", host, ""
+    return base, host, f"/{encoded(bucket)}" if bucket else ""

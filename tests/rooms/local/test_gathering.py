@@ -3,6 +3,8 @@
 import asyncio
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 
 import pytest
@@ -13,7 +15,7 @@ from runner.model.errors import NotFound
 
 
 def test_each_call_has_its_own_result_or_error() -> None:
-    def call(number: int) -> int:
+    def call(number: int, _: None) -> int:
         if number % 3 == 0:
             raise FileNotFoundError(2, "No such file")
         if number % 3 == 1:
@@ -21,7 +23,7 @@ def test_each_call_has_its_own_result_or_error() -> None:
         return number
 
     async def work() -> list[int | BaseException]:
-        gathering = Gathering(Threads(2))
+        gathering = Gathering(Threads(2), nullcontext)
         calls = [partial(call, number) for number in range(3 * MOST)]
         return await asyncio.gather(*[gathering.run(one) for one in calls], return_exceptions=True)
 
@@ -31,11 +33,14 @@ def test_each_call_has_its_own_result_or_error() -> None:
 
 
 def test_those_that_come_together_go_together_and_not_in_the_loops_thread() -> None:
+    def ident(_: None) -> int:
+        return threading.get_ident()
+
     async def work() -> set[int]:
-        gathering = Gathering(Threads(4))
-        first = asyncio.ensure_future(gathering.run(threading.get_ident))
+        gathering = Gathering(Threads(4), nullcontext)
+        first = asyncio.ensure_future(gathering.run(ident))
         await asyncio.sleep(0)
-        others = await asyncio.gather(*[gathering.run(threading.get_ident) for _ in range(MOST)])
+        others = await asyncio.gather(*[gathering.run(ident) for _ in range(MOST)])
         return {await first, *others}
 
     threads = asyncio.run(work())
@@ -48,10 +53,10 @@ def test_where_calls_are_slow_they_do_not_wait_for_each_other() -> None:
     together = threading.Barrier(4)
 
     async def work() -> None:
-        gathering = Gathering(Threads(4))
+        gathering = Gathering(Threads(4), nullcontext)
         for _ in range(20):
-            await gathering.run(lambda: time.sleep(3 * SLOW_S))
-        await asyncio.gather(*[gathering.run(lambda: together.wait(20)) for _ in range(4)])
+            await gathering.run(lambda _: time.sleep(3 * SLOW_S))
+        await asyncio.gather(*[gathering.run(lambda _: together.wait(20)) for _ in range(4)])
 
     asyncio.run(work())
 
@@ -60,12 +65,12 @@ def test_where_calls_are_slow_they_do_not_wait_for_each_other() -> None:
 def test_who_is_cancelled_leaves_when_the_call_is_over_or_was_never_made(gone: bool) -> None:
     go, made = threading.Event(), []
 
-    def call() -> None:
+    def call(_: None) -> None:
         go.wait(20)
         made.append(1)
 
     async def work() -> tuple[bool, int]:
-        gathering = Gathering(Threads(2))
+        gathering = Gathering(Threads(2), nullcontext)
         first = asyncio.ensure_future(gathering.run(call))
         await asyncio.sleep(0.05)
         second = asyncio.ensure_future(gathering.run(call))
@@ -80,3 +85,31 @@ def test_who_is_cancelled_leaves_when_the_call_is_over_or_was_never_made(gone: b
         return early, len(made)
 
     assert asyncio.run(work()) == ((False, 2) if gone else (True, 1))
+
+
+def test_what_they_share_is_made_for_those_that_go_together_and_left_behind_them() -> None:
+    log: list[str] = []
+
+    @contextmanager
+    def shared() -> Iterator[int]:
+        log.append("in")
+        yield len(log)
+        log.append("out")
+
+    def call(number: int, mine: int) -> int:
+        log.append("call")
+        if number == 1:
+            raise ValueError(number)
+        return mine
+
+    async def work() -> list[int | BaseException]:
+        gathering = Gathering(Threads(2), shared)
+        await gathering.run(partial(call, 0))
+        both = [gathering.run(partial(call, number)) for number in (1, 2)]
+        return await asyncio.gather(*both, return_exceptions=True)
+
+    failed, went_well = asyncio.run(work())
+
+    assert isinstance(failed, ValueError)
+    assert went_well == 4
+    assert log == ["in", "call", "out", "in", "call", "call", "out"]

@@ -12,8 +12,8 @@ from runner.backends.s3.backend import S3
 from runner.backends.s3.config import S3Config
 from runner.backends.s3.connect import connect
 from runner.model.backend import Setting
-from runner.remote.fast_engine import FastEngine, Origin
-from runner.remote.http import Sending, origin
+from runner.remote.fast_engine import FastEngine
+from runner.remote.http import Origin, Sending, origin
 from runner.remote.link import Link, LinkAnswer
 from runner.remote.remote import Remote
 from tests.lab import s3
