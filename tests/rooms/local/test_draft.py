@@ -19,8 +19,15 @@ MANY = 60
 """More system calls than one put makes."""
 
 
+def alone(data: bytes) -> Content:
+    """Stored as what is replaced and what is large is, too: by itself."""
+    content = Content.of(data)
+    content.alone = True
+    return content
+
+
 async def create(remote: Remote) -> Node:
-    return await remote.put("folder/file", Content.of(b"new"))
+    return await remote.put("folder/file", alone(b"new"))
 
 
 def replace(root: Path, expect: str, run: str) -> None:
@@ -51,7 +58,7 @@ def test_D1_whichever_call_of_a_create_fails_no_part_is_seen(
         with monkeypatch.context() as patch:
             calls.install(patch)
             try:
-                on(root, lambda remote: remote.put("folder/file", Content.of(b"n" * size)))
+                on(root, lambda remote: remote.put("folder/file", alone(b"n" * size)))
             except AcdrunError as error:
                 assert error.path is not None
             else:
