@@ -124,7 +124,7 @@ class Local:
         if self._leftovers:
             await self._threads.run(self._sweep, paths.parent(path))
         if data is not None:
-            return await self._threads.run(draft.whole, data)
+            return await self._threads.run(draft.whole, data, content.checksum if content.proven else None)
         try:
             await self._threads.run(draft.start)
             async for chunk in content.chunks():
