@@ -1,6 +1,7 @@
 """Bytes on their way from one place to another."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import NamedTuple
 
 from runner.model.checksum import Checksum, hasher
 from runner.model.errors import Changed, Damaged
@@ -10,6 +11,13 @@ CHUNK = 1 << 20
 
 _IN_THREAD = 1 << 18
 """A piece of this many bytes takes longer to digest (0.4 ms) than a thread takes to answer (0.05 ms)."""
+
+
+class Fetched(NamedTuple):
+    """The bytes of a small file. mtime_ns: its time, where that was told with them."""
+
+    data: bytes
+    mtime_ns: int | None = None
 
 
 class Content:
@@ -22,6 +30,10 @@ class Content:
     source: opens the bytes anew; each call yields them from the first to the last.
     expect: what they were found to be before; other bytes are never published.
     near: reading them once more costs no transfer.
+    proven: a place that stores them and tells no digest of its own may read them back and compare before it publishes
+        them; the node that `put` returns then has their checksum. Where it has none, nobody has compared.
+    alone: a disk that stores them confirms them by themselves, not with what else is stored at the same time.
+    at_once: hands all of them over in one go, of a place that can do so and content that is small.
     """
 
     def __init__(
@@ -35,6 +47,9 @@ class Content:
         expect: Checksum | None = None,
         near: bool = False,
         asked: Callable[[], Awaitable[int | None]] | None = None,
+        proven: bool = False,
+        alone: bool = False,
+        at_once: Callable[[], Awaitable[Fetched]] | None = None,
     ) -> None:
         self.size = size
         self.mtime_ns = mtime_ns
@@ -44,6 +59,9 @@ class Content:
         self._expect = expect
         self._near = near
         self._asked = asked
+        self.proven = proven
+        self.alone = alone
+        self._at_once = at_once
         self._checksum: Checksum | None = None
 
     @classmethod
@@ -114,6 +132,30 @@ class Content:
     async def whole(self) -> bytes:
         """All the bytes at once, for content that is small. Raises what `chunks` raises."""
         self._checksum = None
+        data = await (self._joined() if self._at_once is None else self._fetched(self._at_once))
+        came = len(data)
+        if came > self.size:
+            raise self._grown()
+        if came >= _IN_THREAD:
+            import asyncio
+
+            digest = await asyncio.to_thread(hasher, self.algorithm, data)
+        else:
+            digest = hasher(self.algorithm, data)
+        self._ended(digest.hexdigest(), came)
+        if self.mtime_ns is None:
+            await self.time()
+        if self._progress is not None:
+            self._progress(came)
+        return data
+
+    async def _fetched(self, at_once: Callable[[], Awaitable[Fetched]]) -> bytes:
+        data, mtime_ns = await at_once()
+        if self.mtime_ns is None:
+            self.mtime_ns = mtime_ns
+        return data
+
+    async def _joined(self) -> bytes:
         parts: list[bytes] = []
         came = 0
         async for part in self._source():
@@ -121,12 +163,7 @@ class Content:
             if came > self.size:
                 raise self._grown()
             parts.append(part)
-        data = parts[0] if len(parts) == 1 else b"".join(parts)
-        self._ended(hasher(self.algorithm, data).hexdigest(), came)
-        await self.time()
-        if self._progress is not None:
-            self._progress(came)
-        return data
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _grown(self) -> Changed:
         return Changed(f"grew while it was read: more than the {self.size} bytes listed")

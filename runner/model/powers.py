@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from runner.model.backend import Backend, ChangePage, Copied, Copy, Copying
+from runner.model.content import Fetched
 from runner.model.errors import AcdrunError
 from runner.model.node import Node
 
@@ -25,6 +26,15 @@ class Several(Protocol):
         """The children of the first of these folders, in their order, or what `list` would raise: of one at least,
         and of as many as make a good batch.
         """
+
+
+@runtime_checkable
+class Whole(Protocol):
+    """A backend that hands over a small file in one piece, at less than `read` costs."""
+
+    async def whole(self, path: str, size: int, *, expect: str | None = None) -> Fetched:
+        """All the bytes of a file that is listed with `size` of them. Raises what `read` raises; it tries again by
+        itself after an answer that was cut off."""
 
 
 class Peer(Protocol):

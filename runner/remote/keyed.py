@@ -7,7 +7,7 @@ from typing import ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from runner.model import path as paths
 from runner.model.backend import Identity, Trashed
-from runner.model.content import CHUNK
+from runner.model.content import CHUNK, Fetched
 from runner.model.errors import Blocked, Exists, NotFound, Stale, Unsupported, UsageError
 from runner.model.node import Node
 from runner.remote.close import closing
@@ -128,6 +128,13 @@ class Keyed(ABC, Generic[Obj]):
                 for start in range(0, len(chunk), CHUNK):
                     yield chunk[start : start + CHUNK] if len(chunk) > CHUNK else chunk
 
+    async def whole(self, path: str, size: int, *, expect: str | None = None) -> Fetched:
+        """See `Whole.whole`."""
+        at = self._at(path)
+        if not at.key or not path:
+            raise NotFound("no file")
+        return await self._all_of(at, size, expect)
+
     async def mkdir(self, path: str) -> Node:
         """See `Backend.mkdir`; makes the bucket where the path is no more than that, and nothing else."""
         at = self._at(path)
@@ -243,6 +250,10 @@ class Keyed(ABC, Generic[Obj]):
     @abstractmethod
     def _content(self, at: At, expect: str | None) -> AsyncGenerator[bytes, None]:
         """What it holds, in pieces of any size. Raises Changed."""
+
+    @abstractmethod
+    async def _all_of(self, at: At, size: int, expect: str | None) -> Fetched:
+        """All that it holds, of which there should be `size` bytes. Raises Changed."""
 
     @abstractmethod
     async def _anything(self, at: At) -> bool:

@@ -26,7 +26,14 @@ class Paced(Content):
     """Content whose pieces come no faster than the throttle lets them; all else is the inner one's."""
 
     def __init__(self, inner: Content, throttle: Throttle) -> None:
-        super().__init__(inner.size, inner.chunks, mtime_ns=inner.mtime_ns, algorithm=inner.algorithm)
+        super().__init__(
+            inner.size,
+            inner.chunks,
+            mtime_ns=inner.mtime_ns,
+            algorithm=inner.algorithm,
+            proven=inner.proven,
+            alone=inner.alone,
+        )
         self._inner = inner
         self._throttle = throttle
 

@@ -18,11 +18,11 @@ from runner.model.backend import (
     Trashed,
 )
 from runner.model.checksum import Checksum, hasher
-from runner.model.content import Content
-from runner.model.errors import AcdrunError, Blocked, NotFound, Unreadable, Unsupported
+from runner.model.content import Content, Fetched
+from runner.model.errors import AcdrunError, Blocked, NotFound, Unsupported
 from runner.model.node import Folder, Node
-from runner.model.powers import Adaptive, Feed, Flat, Peer, Several, Timed
-from runner.remote import flat
+from runner.model.powers import Adaptive, Feed, Flat, Peer, Several, Timed, Whole
+from runner.remote import flat, listed
 from runner.remote.close import closing
 from runner.remote.full import Below, full
 from runner.remote.index import Index, View
@@ -64,6 +64,7 @@ class Remote:
         self.throttle = throttle
         self.most = most
         self._adaptive = backend if most is None and isinstance(backend, Adaptive) else None
+        self._whole = backend if isinstance(backend, Whole) else None
         self.watches = [] if watches is None else watches
         self.index = index
 
@@ -169,6 +170,23 @@ class Remote:
                     for piece in self.throttle.portions(chunk):
                         await self.throttle.moved(len(piece))
                         yield piece
+
+    @property
+    def hands_over(self) -> bool:
+        """Is its backend `Whole`?"""
+        return self._whole is not None
+
+    async def whole(self, path: str, size: int, *, expect: str | None = None) -> Fetched:
+        """A file of at most CHUNK bytes, of a backend that is `Whole`. Raises what `read` raises."""
+        assert self._whole is not None
+        full = self._full(path)
+        await self._request()
+        with Placing(self.name, full, index=self.index):
+            fetched = await self._whole.whole(full, size, expect=expect)
+        if self.throttle is not None:
+            for piece in self.throttle.portions(fetched.data):
+                await self.throttle.moved(len(piece))
+        return fetched
 
     async def put(self, path: str, content: Content, *, expect: str | None = None) -> Node:
         """Store the content, where nothing is (expect None) or in place of the generation `expect`.
@@ -308,33 +326,17 @@ class Remote:
         algorithm: str = "md5",
         progress: Callable[[int], None] | None = None,
         expect: Checksum | None = None,
+        *,
+        proven: bool = False,
+        alone: bool = False,
     ) -> Content:
         """The file's bytes, to be sent elsewhere: each pass reads them anew, only of the generation seen.
 
-        expect: what they are known to be; other bytes are not published.
+        expect: what they are known to be; other bytes are not published. proven, alone: see `Content`.
         """
-        return Content(
-            node.size,
-            lambda: self._listed(path, node.generation or None),
-            mtime_ns=node.mtime_ns,
-            algorithm=algorithm,
-            progress=progress,
-            expect=expect,
-            near=self.can.near,
-            asked=None if self.can.mtime_ns is None else lambda: self._time(path, node),
+        return listed.content(
+            self, path, node, algorithm, progress=progress, expect=expect, proven=proven, alone=alone
         )
-
-    async def _time(self, path: str, node: Node) -> int | None:
-        there = await self.stat(path) if self.can.lists_times else (await self.timed([(path, node)]))[0]
-        return there.mtime_ns
-
-    async def _listed(self, path: str, generation: str | None) -> AsyncGenerator[bytes, None]:
-        try:
-            async with closing(self.read(path, expect=generation)) as chunks:
-                async for chunk in chunks:
-                    yield chunk
-        except NotFound as error:
-            raise Unreadable("vanished after it was listed", remote=error.remote, path=error.path) from error
 
     def walk(
         self,

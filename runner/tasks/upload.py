@@ -66,7 +66,15 @@ class Upload(Task):
         """
         node = Node(name(op.path), "file", op.size, op.mtime_ns, generation=op.source or "")
         known = Checksum.parse(op.ours) if op.ours else None
-        content = ctx.source.content(op.path, node, ctx.algorithm, progress=_told(ctx), expect=known)
+        content = ctx.source.content(
+            op.path,
+            node,
+            ctx.algorithm,
+            progress=_told(ctx),
+            expect=known,
+            proven=ctx.pair.checksum.verify == "server",
+            alone=ctx.pair.durability == "file",
+        )
         began = time.time_ns()
         try:
             stored = await self._store(op, content, ctx)

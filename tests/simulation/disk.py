@@ -23,6 +23,7 @@ from runner.backends.local import (
     draft,
     flush,
     kernel,
+    landing,
     listing,
     reading,
     rename,
@@ -31,7 +32,7 @@ from runner.backends.local import (
     untrash,
 )
 
-MODULES = (backend, copying, draft, flush, kernel, listing, reading, rename, safe, trash, untrash)
+MODULES = (backend, copying, draft, flush, kernel, landing, listing, reading, rename, safe, trash, untrash)
 MOST_STATES = 64
 """Of the combinations at one instant; where there are more, chance takes so many of them."""
 

@@ -87,6 +87,18 @@ async def create(local: Local) -> None:
     await local.put("folder/new", Content.of(NEW, mtime_ns=10**18), expect=None)
 
 
+async def create_several(local: Local) -> None:
+    """They are stored together."""
+    paths = ("new", "folder/new", "folder/newer")
+    puts = [local.put(path, Content.of(NEW + path.encode(), mtime_ns=10**18), expect=None) for path in paths]
+    await asyncio.gather(*puts)
+
+
+async def create_several_at_once(local: Local) -> None:
+    with mock.patch.object(flush, "FEW", 1):
+        await create_several(local)
+
+
 async def create_large(local: Local) -> None:
     data = NEW * (CHUNK // len(NEW) + 1)
     await local.put("folder/new", Content.of(data, mtime_ns=10**18), expect=None)
@@ -149,8 +161,8 @@ async def copy_all_at_once(local: Local) -> None:
         await copy(local)
 
 
-ACTS = (create, create_large, overwrite, overwrite_inside, throw, throw_folder, bring_back, move, make,
-        copy, copy_one_by_one, copy_all_at_once)  # fmt: skip
+ACTS = (create, create_several, create_several_at_once, create_large, overwrite, overwrite_inside, throw,
+        throw_folder, bring_back, move, make, copy, copy_one_by_one, copy_all_at_once)  # fmt: skip
 
 
 @pytest.mark.torture
@@ -335,8 +347,9 @@ def test_P14_the_model_misses_an_fsync_that_is_left_out(
 
 @pytest.mark.torture
 @pytest.mark.parametrize("left_out", [1, 2])
+@pytest.mark.parametrize("act", [copy_all_at_once, create_several_at_once], ids=lambda act: act.__name__)
 def test_P14_the_model_misses_a_flush_of_a_batch_that_is_left_out(
-    left_out: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    act: Callable[[Local], Awaitable[None]], left_out: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first one is of the files, the second of their names."""
     root, asked = written(tmp_path), list[int]()
@@ -348,7 +361,7 @@ def test_P14_the_model_misses_a_flush_of_a_batch_that_is_left_out(
             whole_syncfs(self)
 
     monkeypatch.setattr(Disk, "syncfs", forgetful)
-    disk = act_on(root, copy_all_at_once)
+    disk = act_on(root, act)
     after = whole(Found(now(root)), "disk")
 
     assert len(asked) == 2

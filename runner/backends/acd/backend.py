@@ -26,7 +26,7 @@ from runner.model.backend import (
     Setting,
     Trashed,
 )
-from runner.model.content import Content
+from runner.model.content import CHUNK, Content, Fetched
 from runner.model.errors import (
     AcdrunError,
     BadAnswer,
@@ -117,14 +117,30 @@ class Acd:
 
     async def read(self, path: str, *, expect: str | None = None) -> AsyncGenerator[bytes, None]:
         """See `Backend.read`."""
+        node = await self._to_read(path, expect)
+        async with closing(contents.download(self._wire, node)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+        await self._was_read(node, expect)
+
+    async def whole(self, path: str, size: int, *, expect: str | None = None) -> Fetched:
+        """See `Whole.whole`."""
+        node = await self._to_read(path, expect)
+        if node.size > CHUNK:
+            raise Changed("grew since it was listed")
+        data = await contents.download_whole(self._wire, node)
+        await self._was_read(node, expect)
+        return Fetched(data)
+
+    async def _to_read(self, path: str, expect: str | None) -> AcdNode:
         node = await self._tree.find(self._full(path))
         if node.kind != "FILE":
             raise Changed("no file any more") if expect is not None else NotFound("no file")
         if expect is not None and node.generation != expect:
             raise Changed("not the generation that was listed")
-        async with closing(contents.download(self._wire, node)) as chunks:
-            async for chunk in chunks:
-                yield chunk
+        return node
+
+    async def _was_read(self, node: AcdNode, expect: str | None) -> None:
         if expect is not None and (await self._wire.node(node.id)).generation != expect:
             raise Changed("replaced while it was read")
 

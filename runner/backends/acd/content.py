@@ -8,7 +8,7 @@ from runner.backends.acd.answers import load
 from runner.backends.acd.nodes import AcdNode, parse
 from runner.backends.acd.wire import AcdWire
 from runner.model.checksum import hasher
-from runner.model.content import Content
+from runner.model.content import CHUNK, Content
 from runner.model.errors import BadAnswer, Truncated, Unclear
 from runner.remote.close import closing
 from runner.remote.http import Request, Stream
@@ -116,6 +116,20 @@ async def download(wire: AcdWire, node: AcdNode) -> AsyncGenerator[bytes, None]:
             async for chunk in chunks:
                 total += len(chunk)
                 yield chunk
+    _counted(total, node)
+
+
+async def download_whole(wire: AcdWire, node: AcdNode) -> bytes:
+    """All of a file's bytes, for one that is small. Raises what `download` raises."""
+    request = Request("GET", (await wire.endpoints()).content + f"nodes/{node.id}/content")
+    reply = await wire.wire.call(request, most=node.size + CHUNK)
+    if reply.status != 200:
+        raise BadAnswer(f"a download that answers with status {reply.status}")
+    _counted(len(reply.body), node)
+    return reply.body
+
+
+def _counted(total: int, node: AcdNode) -> None:
     if total < node.size:
         raise Truncated(f"a download of {total} bytes where {node.size} were listed")
     if total > node.size:

@@ -29,7 +29,7 @@ from runner.model.backend import (
     Setting,
     Trashed,
 )
-from runner.model.content import Content
+from runner.model.content import Content, Fetched
 from runner.model.errors import Blocked, Exists, Unsupported, UsageError
 from runner.model.node import Node
 from runner.remote.close import closing
@@ -138,6 +138,9 @@ class Gcs(Keyed[Found]):
 
     def _content(self, at: At, expect: str | None) -> AsyncGenerator[bytes, None]:
         return self._objects.read(at, None if expect is None else number(expect))
+
+    async def _all_of(self, at: At, size: int, expect: str | None) -> Fetched:
+        return await self._objects.whole(at, size, None if expect is None else number(expect))
 
     async def _anything(self, at: At) -> bool:
         return await anything(self._wire, at)

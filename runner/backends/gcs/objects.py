@@ -7,6 +7,7 @@ from runner.backends.gcs.answers import Failed, Invalid
 from runner.backends.gcs.nodes import FIELDS, Found, copied, found, time_of, to_base64
 from runner.backends.gcs.wire import Ask, GcsWire
 from runner.model.checksum import Checksum
+from runner.model.content import CHUNK, Fetched
 from runner.model.errors import (
     BadAnswer,
     Changed,
@@ -64,14 +65,10 @@ class Objects:
 
     async def read(self, at: At, generation: int | None) -> AsyncGenerator[bytes, None]:
         """Yield the bytes as they are stored; their number is checked. Raises NotFound, Changed, Truncated."""
-        query = {"ifGenerationMatch": str(generation)} if generation is not None else {}
         total = 0
         try:
-            async with self.wire.content(at.bucket, at.key, query) as answer:
-                there = answer.headers.get("x-goog-generation", "")
-                if generation is not None and there and there != str(generation):
-                    raise Changed("not the generation that was listed")
-                announced = _announced(answer.headers)
+            async with self.wire.content(at.bucket, at.key, _only(generation)) as answer:
+                announced = _announced(answer.headers, generation)
                 async with closing(answer.chunks()) as chunks:
                     async for chunk in chunks:
                         total += len(chunk)
@@ -79,7 +76,18 @@ class Objects:
         except Failed as error:
             raise Changed("not the generation that was listed") from error
         if announced is not None and total != announced:
-            raise Truncated(f"a download of {total} bytes where {announced} were announced")
+            raise _short(total, announced)
+
+    async def whole(self, at: At, size: int, generation: int | None) -> Fetched:
+        """All the bytes of an object that should have `size`. Raises what `read` raises."""
+        try:
+            reply = await self.wire.whole(at.bucket, at.key, _only(generation), size + CHUNK)
+        except Failed as error:
+            raise Changed("not the generation that was listed") from error
+        announced, total = _announced(reply.headers, generation), len(reply.body)
+        if announced is not None and total != announced:
+            raise _short(total, announced)
+        return Fetched(reply.body)
 
     def described(self, key: str, mtime_ns: int | None, md5: Checksum | None) -> dict[str, Any]:
         """What every new object is told of itself."""
@@ -182,8 +190,19 @@ def as_copy(resource: Mapping[str, Any], was: str, *, plain: bool) -> Mapping[st
     return copied(resource, was=was, plain=plain) if was or plain else None
 
 
-def _announced(headers: Mapping[str, str]) -> int | None:
-    """How many bytes are stored; None where the answer only proves its end."""
+def _only(generation: int | None) -> dict[str, str]:
+    return {"ifGenerationMatch": str(generation)} if generation is not None else {}
+
+
+def _short(total: int, announced: int) -> Truncated:
+    return Truncated(f"a download of {total} bytes where {announced} were announced")
+
+
+def _announced(headers: Mapping[str, str], generation: int | None) -> int | None:
+    """How many bytes are stored; None where the answer only proves its end. Raises Changed for another generation."""
+    there = headers.get("x-goog-generation", "")
+    if generation is not None and there and there != str(generation):
+        raise Changed("not the generation that was listed")
     packed = headers.get("x-goog-stored-content-encoding", "identity")
     if packed not in ("", "identity", headers.get("content-encoding", "identity")):
         raise BadAnswer(f"stored packed ({packed}), and unpacked on the way")

@@ -63,9 +63,16 @@ class GcsWire:
     @asynccontextmanager
     async def content(self, bucket: str, key: str, query: Mapping[str, str]) -> AsyncIterator[Download]:
         """Ask for the bytes of an object as they are stored, and let them be read piece by piece."""
-        url = self._url("/storage/v1", ("b", bucket, "o", key), {"alt": "media", **query})
-        async with self.wire.stream(Request("GET", url, headers=_RAW, as_stored=True)) as download:
+        async with self.wire.stream(self._media(bucket, key, query)) as download:
             yield download
+
+    async def whole(self, bucket: str, key: str, query: Mapping[str, str], most: int) -> Reply:
+        """All the bytes of an object as they are stored, at most so many."""
+        return await self.wire.call(self._media(bucket, key, query), most=most)
+
+    def _media(self, bucket: str, key: str, query: Mapping[str, str]) -> Request:
+        url = self._url("/storage/v1", ("b", bucket, "o", key), {"alt": "media", **query})
+        return Request("GET", url, headers=_RAW, as_stored=True)
 
     async def store(
         self, bucket: str, query: Mapping[str, str], about: Mapping[str, Any], data: bytes

@@ -10,6 +10,7 @@ from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 
 from runner.backends.local import safe, untrash
+from runner.backends.local.arriving import SMALL, Arriving
 from runner.backends.local.config import LocalConfig
 from runner.backends.local.copying import Copier
 from runner.backends.local.crew import CREW, LONG, Crew
@@ -18,6 +19,7 @@ from runner.backends.local.faults import READING, WRITING
 from runner.backends.local.folders import Folders
 from runner.backends.local.gathering import Gathering
 from runner.backends.local.identity import identify
+from runner.backends.local.landing import Arrival
 from runner.backends.local.listing import Columns, look
 from runner.backends.local.reading import Reading
 from runner.backends.local.rename import rename_new
@@ -66,6 +68,7 @@ class Local:
         os.umask(mask)
         self._turn = asyncio.Lock()
         self._disk = Disk(self._root, self._trash, mask)
+        self._arriving = Arriving(self._disk, self._threads, self._sweep)
 
     @classmethod
     async def open(cls, config: LocalConfig, setting: Setting) -> "Local":
@@ -112,14 +115,17 @@ class Local:
             reading.close()
 
     async def put(self, path: str, content: Content, *, expect: str | None) -> Node:
-        """Store the content under a temporary name, then give it its own."""
+        """Store the content under a temporary name, then give it its own; small new ones that come at once together."""
+        data = await content.whole() if content.size <= CHUNK else None
+        if data is not None and expect is None and len(data) <= SMALL and not content.alone:
+            arrival = Arrival(path, data, content.mtime_ns, proven=content.proven)
+            if (stored := await self._arriving.put(arrival)) is not None:
+                return stored._replace(checksum=content.checksum) if content.proven else stored
         draft = Draft(self._disk, path, content.mtime_ns, expect)
         if self._leftovers:
             await self._threads.run(self._sweep, paths.parent(path))
-        if content.size <= CHUNK:
-            data = b"".join([chunk async for chunk in content.chunks()])
-            draft.mtime_ns = content.mtime_ns
-            return await self._threads.run(draft.whole, data)
+        if data is not None:
+            return await self._threads.run(draft.whole, data, content.checksum if content.proven else None)
         try:
             await self._threads.run(draft.start)
             async for chunk in content.chunks():

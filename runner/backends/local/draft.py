@@ -28,6 +28,7 @@ from runner.backends.local.safe import (
 )
 from runner.backends.local.trash import Trash, alike
 from runner.model import path as paths
+from runner.model.checksum import Checksum
 from runner.model.errors import Exists, Stale
 from runner.model.node import Node, same_content
 
@@ -59,12 +60,14 @@ class Draft:
         self._folder = self._file = -1
         self._temp = ""
 
-    def whole(self, data: bytes) -> Node:
-        """All of it in one call, for what is small."""
+    def whole(self, data: bytes, checksum: Checksum | None = None) -> Node:
+        """All of it in one call, for what is small. checksum: of the data; the node bears it where it reads back so."""
         try:
             self.start()
             self.write(data)
-            return self.publish()
+            same = checksum is not None and self._reads_as(data)
+            stored = self.publish()
+            return stored._replace(checksum=checksum) if same else stored
         finally:
             self.discard()
 
@@ -79,7 +82,7 @@ class Draft:
             if old is not None:
                 self._mode = old.st_mode & 0o777
             temp = f".acdrun-{secrets.token_hex(8)}.partial"
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             self._file = os.open(temp, flags, 0o600, dir_fd=self._folder)
             self._temp = temp
 
@@ -89,6 +92,10 @@ class Draft:
             done = os.write(self._file, chunk)
             while done < len(chunk):
                 done += os.write(self._file, memoryview(chunk)[done:])
+
+    def _reads_as(self, data: bytes) -> bool:
+        with WRITING:
+            return os.pread(self._file, len(data) + 1, 0) == data
 
     def publish(self) -> Node:
         """Give the file its name, for good. Raises Exists, Stale, NoSpace, Unsynced."""

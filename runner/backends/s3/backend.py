@@ -29,7 +29,7 @@ from runner.model.backend import (
     Setting,
     Trashed,
 )
-from runner.model.content import Content
+from runner.model.content import Content, Fetched
 from runner.model.errors import Unsupported
 from runner.model.node import Node
 from runner.remote.close import closing
@@ -174,6 +174,9 @@ class S3(Keyed[Found]):
 
     def _content(self, at: At, expect: str | None) -> AsyncGenerator[bytes, None]:
         return self._objects.read(at, expect)
+
+    async def _all_of(self, at: At, size: int, expect: str | None) -> Fetched:
+        return await self._objects.whole(at, size, expect)
 
     async def _anything(self, at: At) -> bool:
         return await anything(self._wire, at)

@@ -1,6 +1,6 @@
 """Single objects: look, read, store in one piece, copy, remove."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from runner.backends.s3.answers import Failed, within
 from runner.backends.s3.documents import document, text
@@ -18,6 +18,7 @@ from runner.backends.s3.nodes import (
 from runner.backends.s3.sign import encoded
 from runner.backends.s3.wire import Ask, S3Wire
 from runner.model.checksum import Checksum
+from runner.model.content import CHUNK, Fetched
 from runner.model.errors import (
     BadAnswer,
     Changed,
@@ -93,14 +94,10 @@ class Objects:
 
     async def read(self, at: At, expect: str | None) -> AsyncGenerator[bytes, None]:
         """Yield the bytes as they are stored; their number is checked. Raises NotFound, Changed, Truncated."""
-        headers = (("if-match", f'"{expect}"'),) if expect is not None else ()
         total = 0
         try:
-            async with self.wire.stream(Ask("GET", *at, headers=headers, as_stored=True)) as answer:
-                found = told(at.key, answer.headers)
-                if expect is not None and found.etag != expect:
-                    raise Changed("not the generation that was listed")
-                self._learn(at, found)
+            async with self.wire.stream(_get(at, expect)) as answer:
+                found = self._asked_for(at, expect, answer.headers)
                 async with closing(answer.chunks()) as chunks:
                     async for chunk in chunks:
                         total += len(chunk)
@@ -108,7 +105,25 @@ class Objects:
         except Failed as error:
             raise Changed("not the generation that was listed") from error
         if total != found.size:
-            raise Truncated(f"a download of {total} bytes where {found.size} were announced")
+            raise _short(total, found)
+
+    async def whole(self, at: At, size: int, expect: str | None) -> Fetched:
+        """All the bytes of an object that should have `size`. Raises what `read` raises."""
+        try:
+            reply = await self.wire.call(_get(at, expect), most=size + CHUNK)
+        except Failed as error:
+            raise Changed("not the generation that was listed") from error
+        found = self._asked_for(at, expect, reply.headers)
+        if len(reply.body) != found.size:
+            raise _short(len(reply.body), found)
+        return Fetched(reply.body, found.mtime_ns)
+
+    def _asked_for(self, at: At, expect: str | None, headers: Mapping[str, str]) -> Found:
+        found = told(at.key, headers)
+        if expect is not None and found.etag != expect:
+            raise Changed("not the generation that was listed")
+        self._learn(at, found)
+        return found
 
     def described(self, mtime_ns: int | None) -> list[tuple[str, str]]:
         """The headers that every new object has."""
@@ -209,6 +224,15 @@ class Objects:
 
     def _learn(self, at: At, found: Found) -> None:
         self.heads.learn(self.place(at.bucket), at.key, Head(found.etag, found.mtime_ns, found.checksum))
+
+
+def _get(at: At, expect: str | None) -> Ask:
+    headers = (("if-match", f'"{expect}"'),) if expect is not None else ()
+    return Ask("GET", *at, headers=headers, as_stored=True)
+
+
+def _short(total: int, found: Found) -> Truncated:
+    return Truncated(f"a download of {total} bytes where {found.size} were announced")
 
 
 def source_of(at: At, version: str = "") -> str:

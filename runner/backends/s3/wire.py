@@ -13,7 +13,7 @@ from runner.backends.s3.answers import Elsewhere, Expired, NoBucket, Skewed
 from runner.backends.s3.config import S3Config
 from runner.backends.s3.sign import EMPTY, UNSIGNED, Keys, encoded, signed
 from runner.model.errors import AcdrunError, BadAnswer, Denied, Exists
-from runner.remote.http import Reply, Request
+from runner.remote.http import JSON_LIMIT, Reply, Request
 from runner.remote.wire import Download, Wire
 
 _IN_THREAD = 1 << 18
@@ -67,12 +67,12 @@ class S3Wire:
         self._now = now
         self._ahead_s = 0.0
 
-    async def call(self, ask: Ask) -> Reply:
-        """Ask, and return the whole answer. Raises what `answers` makes of a complaint."""
+    async def call(self, ask: Ask, *, most: int = JSON_LIMIT) -> Reply:
+        """Ask, and return the whole answer, of at most `most` bytes. Raises what `answers` makes of a complaint."""
         for _ in range(4):
             keys = self._keys
             try:
-                return await self.wire.call(await self._request(ask))
+                return await self.wire.call(await self._request(ask), most=most)
             except Expired as error:
                 await self._renewed(keys, error)
             except (Elsewhere, Skewed) as error:

@@ -29,7 +29,7 @@ from runner.model.backend import (
     Setting,
     Trashed,
 )
-from runner.model.content import Content
+from runner.model.content import Content, Fetched
 from runner.model.errors import Unsupported
 from runner.model.node import Node
 from runner.remote.close import closing
@@ -140,6 +140,9 @@ class Swift(Keyed[Found]):
 
     def _content(self, at: At, expect: str | None) -> AsyncGenerator[bytes, None]:
         return self._objects.read(at, expect)
+
+    async def _all_of(self, at: At, size: int, expect: str | None) -> Fetched:
+        return await self._objects.whole(at, size, expect)
 
     async def _anything(self, at: At) -> bool:
         return await self._shelf.anything(at)

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
 from runner.backends.swift.answers import Failed
 from runner.backends.swift.listing import objects
@@ -19,6 +19,7 @@ from runner.backends.swift.nodes import (
 )
 from runner.backends.swift.wire import Ask, SwiftWire, encoded
 from runner.model.checksum import Checksum
+from runner.model.content import CHUNK, Fetched
 from runner.model.errors import Changed, Damaged, NotFound, Stale, Truncated, Unavailable, Unclear
 from runner.remote import retry
 from runner.remote.close import closing
@@ -119,21 +120,31 @@ class Objects:
 
     async def read(self, at: At, expect: str | None) -> AsyncGenerator[bytes, None]:
         """Yield the bytes as they are stored; their number is checked. Raises NotFound, Changed, Truncated."""
-        total, size = 0, None
-        async with self.wire.stream(Ask("GET", *at, headers=[NEWEST], as_stored=True)) as answer:
-            found = told(at.bucket, at.key, answer.headers)
-            if found.unsure:
-                found = await self._measured(found, answer.headers.get("x-object-manifest", ""))
-            if expect is not None and found.etag != expect:
-                raise Changed("not the generation that was listed")
-            size = found.size
-            self._remembered(at, found)
+        total = 0
+        async with self.wire.stream(_get(at)) as answer:
+            size = (await self._asked_for(at, expect, answer.headers)).size
             async with closing(answer.chunks()) as chunks:
                 async for chunk in chunks:
                     total += len(chunk)
                     yield chunk
         if total != size:
-            raise Truncated(f"a download of {total} bytes where {size} were announced")
+            raise _short(total, size)
+
+    async def whole(self, at: At, size: int, expect: str | None) -> Fetched:
+        """All the bytes of an object that should have `size`. Raises what `read` raises."""
+        reply = await self.wire.call(_get(at), most=size + CHUNK)
+        found = await self._asked_for(at, expect, reply.headers)
+        if len(reply.body) != found.size:
+            raise _short(len(reply.body), found.size)
+        return Fetched(reply.body, found.mtime_ns)
+
+    async def _asked_for(self, at: At, expect: str | None, headers: Mapping[str, str]) -> Found:
+        found = told(at.bucket, at.key, headers)
+        if found.unsure:
+            found = await self._measured(found, headers.get("x-object-manifest", ""))
+        if expect is not None and found.etag != expect:
+            raise Changed("not the generation that was listed")
+        return self._remembered(at, found)
 
     async def put(self, at: At, data: bytes, mtime_ns: int | None, *, new: bool) -> Found:
         """Store content in one piece; the service refuses bytes that do not fit its digest.
@@ -231,6 +242,14 @@ class Objects:
     def learn(self, at: At, found: Found) -> None:
         """Remember what a listing will not tell of this state of the object."""
         self.heads.learn(self.place(at.bucket), at.key, Head(found.stamp, found.mtime_ns, found.checksum))
+
+
+def _get(at: At) -> Ask:
+    return Ask("GET", *at, headers=[NEWEST], as_stored=True)
+
+
+def _short(total: int, announced: int) -> Truncated:
+    return Truncated(f"a download of {total} bytes where {announced} were announced")
 
 
 def described(mtime_ns: int | None, md5: Checksum | None = None) -> list[tuple[str, str]]:

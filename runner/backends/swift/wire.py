@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from runner.backends.swift.session import Session
 from runner.model.errors import AcdrunError, Unavailable
-from runner.remote.http import Reply, Request
+from runner.remote.http import JSON_LIMIT, Reply, Request
 from runner.remote.wire import Download, Wire
 
 _UPLOAD_IDLE_S = 300.0
@@ -60,9 +60,9 @@ class SwiftWire:
         self._limits: Limits | None = None
         self._asking = asyncio.Lock()
 
-    async def call(self, ask: Ask) -> Reply:
-        """Ask, and return the whole answer. Raises what `answers` makes of a complaint."""
-        return await self.wire.call(await self._request(ask))
+    async def call(self, ask: Ask, *, most: int = JSON_LIMIT) -> Reply:
+        """Ask, and return the whole answer, of at most `most` bytes. Raises what `answers` makes of a complaint."""
+        return await self.wire.call(await self._request(ask), most=most)
 
     @asynccontextmanager
     async def stream(self, ask: Ask) -> AsyncIterator[Download]:

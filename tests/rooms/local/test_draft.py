@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.backends.local import rename
+from runner.model.checksum import Checksum
 from runner.model.content import CHUNK, Content
 from runner.model.errors import AcdrunError, Blocked, Denied, Exists, NoSpace, Stale, Unreadable, Unsynced
 from runner.model.node import Node
@@ -19,8 +20,15 @@ MANY = 60
 """More system calls than one put makes."""
 
 
+def alone(data: bytes) -> Content:
+    """Stored as what is replaced and what is large is, too: by itself."""
+    content = Content.of(data)
+    content.alone = True
+    return content
+
+
 async def create(remote: Remote) -> Node:
-    return await remote.put("folder/file", Content.of(b"new"))
+    return await remote.put("folder/file", alone(b"new"))
 
 
 def replace(root: Path, expect: str, run: str) -> None:
@@ -51,7 +59,7 @@ def test_D1_whichever_call_of_a_create_fails_no_part_is_seen(
         with monkeypatch.context() as patch:
             calls.install(patch)
             try:
-                on(root, lambda remote: remote.put("folder/file", Content.of(b"n" * size)))
+                on(root, lambda remote: remote.put("folder/file", alone(b"n" * size)))
             except AcdrunError as error:
                 assert error.path is not None
             else:
@@ -306,6 +314,30 @@ def test_a_temporary_file_is_private(root: Path) -> None:
 
     assert all(name.startswith(".acdrun-") and name.endswith(".partial") for name, _ in seen)
     assert {mode for _, mode in seen} == {0o600}
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("rotten", [False, True])
+def test_N11_a_small_replace_is_read_back_before_it_is_published(
+    root: Path, monkeypatch: pytest.MonkeyPatch, rotten: bool
+) -> None:
+    """What comes back otherwise bears no digest: whoever wants a proof has to read it, and finds it."""
+    (root / "file").write_bytes(b"old")
+
+    class Rotten(FailingCalls):
+        def pread(self, file: int, count: int, at: int) -> bytes:
+            return os.pread(file, count, at) if not rotten else b"nee"
+
+    Rotten(0, 0, ()).install(monkeypatch)
+
+    async def act(remote: Remote) -> Node:
+        content = Content.of(b"new")
+        content.proven = True
+        return await remote.put("file", content, expect=(await remote.stat("file")).generation)
+
+    node = on(root, act)
+
+    assert node.checksum == (None if rotten else Checksum.of("md5", b"new"))
 
 
 @pytest.mark.torture
