@@ -1,6 +1,7 @@
 """Bytes on their way from one place to another."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from typing import NamedTuple, Protocol
 
 from runner.model.checksum import Checksum, hasher
 from runner.model.errors import Changed, Damaged
@@ -10,6 +11,24 @@ CHUNK = 1 << 20
 
 _IN_THREAD = 1 << 18
 """A piece of this many bytes takes longer to digest (0.4 ms) than a thread takes to answer (0.05 ms)."""
+
+
+class Digests(NamedTuple):
+    """What one pass found: the number of bytes, the digest of all of them, and of each part, in hex."""
+
+    size: int
+    whole: Checksum
+    parts: Sequence[str]
+
+
+class Spans(Protocol):
+    """The way to bytes that can be read from anywhere on. Both raise what `Content.chunks` raises."""
+
+    async def digests(self, algorithm: str, size: int) -> Digests:
+        """Read all there is once, in parts of `size` bytes, the last one smaller."""
+
+    def span(self, start: int, size: int) -> AsyncGenerator[bytes, None]:
+        """Yield so many bytes from there on, at most CHUNK at a time."""
 
 
 class Content:
@@ -22,6 +41,7 @@ class Content:
     source: opens the bytes anew; each call yields them from the first to the last.
     expect: what they were found to be before; other bytes are never published.
     near: reading them once more costs no transfer.
+    spans: reads them from anywhere on; None where they come from the first to the last only.
     """
 
     def __init__(
@@ -35,6 +55,7 @@ class Content:
         expect: Checksum | None = None,
         near: bool = False,
         asked: Callable[[], Awaitable[int | None]] | None = None,
+        spans: Spans | None = None,
     ) -> None:
         self.size = size
         self.mtime_ns = mtime_ns
@@ -44,6 +65,7 @@ class Content:
         self._expect = expect
         self._near = near
         self._asked = asked
+        self._spans = spans
         self._checksum: Checksum | None = None
 
     @classmethod
@@ -86,6 +108,33 @@ class Content:
         finally:
             self._progress = progress
         return self.checksum
+
+    async def parts(self, size: int) -> Sequence[str] | None:
+        """The digest of each part of that many bytes, the last one smaller, so that a service can be told them before
+        `part` reads it. `checksum` is known then, too. Raises what `chunks` raises.
+
+        None where `known` says as much of the whole without a pass, or bytes come only one after the other.
+        """
+        if self._spans is None or (self._expect is not None and self._expect.algorithm == self.algorithm):
+            return None
+        self._checksum = None
+        found = await self._spans.digests(self.algorithm, size)
+        if found.size > self.size:
+            raise self._grown()
+        self._ended(found.whole.digest, found.size)
+        return found.parts
+
+    def part(self, start: int, size: int) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes of a part; only of content that tells its `parts`. They are neither digested nor told as
+        progress: `moved` does that, once they are where they belong.
+        """
+        assert self._spans is not None
+        return self._spans.span(start, size)
+
+    def moved(self, count: int) -> None:
+        """Tell that so many bytes of parts are where they belong."""
+        if self._progress is not None:
+            self._progress(count)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the bytes from the start, at most CHUNK at a time, and digest them on the way.

@@ -1,9 +1,10 @@
 """What some backends do besides: each protocol is claimed by a capability, or seen by its presence."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from runner.model.backend import Backend, ChangePage, Copied, Copy, Copying
+from runner.model.content import Digests
 from runner.model.errors import AcdrunError
 from runner.model.node import Node
 
@@ -25,6 +26,20 @@ class Several(Protocol):
         """The children of the first of these folders, in their order, or what `list` would raise: of one at least,
         and of as many as make a good batch.
         """
+
+
+@runtime_checkable
+class Spanned(Protocol):
+    """A backend that reads a file from anywhere on as cheaply as from its start: what sends parts need not hold them.
+
+    Both read only the generation `expect`, and raise what `Backend.read` raises.
+    """
+
+    async def digests(self, path: str, algorithm: str, size: int, *, expect: str | None) -> Digests:
+        """Read the file once and digest it, whole and in parts of `size` bytes."""
+
+    def span(self, path: str, start: int, size: int, *, expect: str | None) -> AsyncGenerator[bytes, None]:
+        """Yield so many bytes from there on; there must be as many."""
 
 
 class Peer(Protocol):

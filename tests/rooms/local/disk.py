@@ -20,6 +20,7 @@ from runner.backends.local import (
     reading,
     rename,
     safe,
+    spans,
     trash,
 )
 from runner.backends.local.backend import Local
@@ -40,6 +41,7 @@ MODULES: tuple[ModuleType, ...] = (
     reading,
     rename,
     safe,
+    spans,
     trash,
 )
 
