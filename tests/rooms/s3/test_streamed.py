@@ -17,12 +17,16 @@ from tests.rooms.s3.test_parts import DATA, PART, put, uploads
 
 
 class Known:
-    """Bytes that are read from anywhere on. reads: where a part that was read begins; later: what parts are of."""
+    """Bytes that are read from anywhere on.
+
+    later: what parts are of; stop: where they hang for ever. reads: where each part that was read begins; most: how
+    many were being read at the same time; told: how many bytes are said to have arrived.
+    """
 
     def __init__(self, data: bytes = DATA, *, later: bytes | None = None, stop: int | None = None) -> None:
         self.data, self.later, self.stop = data, data if later is None else later, stop
         self.reads: list[int] = []
-        self.told = 0
+        self.told = self.most = self._open = 0
 
     async def digests(self, algorithm: str, size: int) -> Digests:
         """See `Spans`."""
@@ -33,10 +37,15 @@ class Known:
     async def span(self, start: int, size: int) -> AsyncGenerator[bytes, None]:
         """See `Spans`."""
         self.reads.append(start)
-        for at in range(start, start + size, CHUNK):
-            if self.stop is not None and at >= self.stop:
-                await asyncio.sleep(3600)
-            yield self.later[at : min(at + CHUNK, start + size)]
+        self._open += 1
+        self.most = max(self.most, self._open)
+        try:
+            for at in range(start, start + size, CHUNK):
+                if self.stop is not None and at >= self.stop:
+                    await asyncio.sleep(3600)
+                yield self.later[at : min(at + CHUNK, start + size)]
+        finally:
+            self._open -= 1
 
     def content(self) -> Content:
         """What is put."""
@@ -63,6 +72,16 @@ def test_each_part_is_read_once_and_proven(bucket: Bucket) -> None:
     assert bucket.use(children)["big"] == node
     assert sorted(known.reads) == list(range(0, len(DATA), PART))
     assert known.told == len(DATA)
+
+
+@pytest.mark.slow
+def test_however_large_it_is_few_parts_are_open(bucket: Bucket) -> None:
+    known = Known(DATA * 3)
+
+    put(bucket, known.content())
+
+    assert len(known.reads) == 11
+    assert known.most <= 4
 
 
 @pytest.mark.parametrize("how", ["lost", "refused", "unsent"])
