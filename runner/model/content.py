@@ -1,7 +1,7 @@
 """Bytes on their way from one place to another."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import NamedTuple
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from typing import NamedTuple, Protocol
 
 from runner.model.checksum import Checksum, hasher
 from runner.model.errors import Changed, Damaged
@@ -20,6 +20,24 @@ class Fetched(NamedTuple):
     mtime_ns: int | None = None
 
 
+class Digests(NamedTuple):
+    """What one pass found: the number of bytes, the digest of all of them, and of each part, in hex."""
+
+    size: int
+    whole: Checksum
+    parts: Sequence[str]
+
+
+class Spans(Protocol):
+    """The way to bytes that can be read from anywhere on. Both raise what `Content.chunks` raises."""
+
+    async def digests(self, algorithm: str, size: int) -> Digests:
+        """Read all there is once, in parts of `size` bytes, the last one smaller."""
+
+    def span(self, start: int, size: int) -> AsyncGenerator[bytes, None]:
+        """Yield so many bytes from there on, at most CHUNK at a time."""
+
+
 class Content:
     """Bytes that can be sent, and sent again from the start.
 
@@ -34,6 +52,7 @@ class Content:
         them; the node that `put` returns then has their checksum. Where it has none, nobody has compared.
     alone: a disk that stores them confirms them by themselves, not with what else is stored at the same time.
     at_once: hands all of them over in one go, of a place that can do so and content that is small.
+    spans: reads them from anywhere on; None where they come from the first to the last only.
     """
 
     def __init__(
@@ -50,6 +69,7 @@ class Content:
         proven: bool = False,
         alone: bool = False,
         at_once: Callable[[], Awaitable[Fetched]] | None = None,
+        spans: Spans | None = None,
     ) -> None:
         self.size = size
         self.mtime_ns = mtime_ns
@@ -62,6 +82,7 @@ class Content:
         self.proven = proven
         self.alone = alone
         self._at_once = at_once
+        self._spans = spans
         self._checksum: Checksum | None = None
 
     @classmethod
@@ -104,6 +125,33 @@ class Content:
         finally:
             self._progress = progress
         return self.checksum
+
+    async def parts(self, size: int) -> Sequence[str] | None:
+        """The digest of each part of that many bytes, the last one smaller, so that a service can be told them before
+        `part` reads it. `checksum` is known then, too. Raises what `chunks` raises.
+
+        None where `known` says as much of the whole without a pass, or bytes come only one after the other.
+        """
+        if self._spans is None or (self._expect is not None and self._expect.algorithm == self.algorithm):
+            return None
+        self._checksum = None
+        found = await self._spans.digests(self.algorithm, size)
+        if found.size > self.size:
+            raise self._grown()
+        self._ended(found.whole.digest, found.size)
+        return found.parts
+
+    def part(self, start: int, size: int) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes of a part; only of content that tells its `parts`. They are neither digested nor told as
+        progress: `moved` does that, once they are where they belong.
+        """
+        assert self._spans is not None
+        return self._spans.span(start, size)
+
+    def moved(self, count: int) -> None:
+        """Tell that so many bytes of parts are where they belong."""
+        if self._progress is not None:
+            self._progress(count)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the bytes from the start, at most CHUNK at a time, and digest them on the way.

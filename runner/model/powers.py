@@ -1,10 +1,10 @@
 """What some backends do besides: each protocol is claimed by a capability, or seen by its presence."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from runner.model.backend import Backend, ChangePage, Copied, Copy, Copying
-from runner.model.content import Fetched
+from runner.model.content import Digests, Fetched
 from runner.model.errors import AcdrunError
 from runner.model.node import Node
 
@@ -35,6 +35,20 @@ class Whole(Protocol):
     async def whole(self, path: str, size: int, *, expect: str | None = None) -> Fetched:
         """All the bytes of a file that is listed with `size` of them. Raises what `read` raises; it tries again by
         itself after an answer that was cut off."""
+
+
+@runtime_checkable
+class Spanned(Protocol):
+    """A backend that reads a file from anywhere on as cheaply as from its start: what sends parts need not hold them.
+
+    Both read only the generation `expect`, and raise what `Backend.read` raises.
+    """
+
+    async def digests(self, path: str, algorithm: str, size: int, *, expect: str | None) -> Digests:
+        """Read the file once and digest it, whole and in parts of `size` bytes."""
+
+    def span(self, path: str, start: int, size: int, *, expect: str | None) -> AsyncGenerator[bytes, None]:
+        """Yield so many bytes from there on; there must be as many."""
 
 
 class Peer(Protocol):

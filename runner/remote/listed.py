@@ -8,6 +8,7 @@ from runner.model.content import CHUNK, Content, Fetched
 from runner.model.errors import NotFound, Unreadable
 from runner.model.node import Node
 from runner.remote.close import closing
+from runner.remote.spans import spans_of
 
 if TYPE_CHECKING:
     from runner.remote.remote import Remote
@@ -58,6 +59,7 @@ def content(
         proven=proven,
         alone=alone,
         at_once=at_once if remote.hands_over and node.size <= CHUNK else None,
+        spans=spans_of(remote, path, node) if node.size > CHUNK else None,
     )
 
 

@@ -1,6 +1,6 @@
 """An engine that does as it should, but for the requests it was told to spoil."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Literal, NamedTuple
 
 from runner.remote.http import Answer, Engine, LinkFailure, Sending
@@ -49,8 +49,9 @@ class Spoilt:
             raise LinkFailure("no connection", "connect")
         if spoil is not None and spoil.how == "refused":
             return Told(spoil.status, spoil.headers, spoil.body)
-        if spoil is not None and spoil.how == "altered" and isinstance(sending.body, bytes) and sending.body:
-            sending = sending._replace(body=bytes([sending.body[0] ^ 1]) + sending.body[1:])
+        if spoil is not None and spoil.how == "altered" and sending.body:
+            body = sending.body
+            sending = sending._replace(body=_flipped(body) if isinstance(body, bytes) else _altered(body))
         self.sent.append((sending.method, sending.url))
         answer = await self.inner.send(sending)
         if spoil is not None and spoil.how == "lost":
@@ -71,6 +72,17 @@ class Spoilt:
                 entry[1] = left - 1
                 return one
         return None
+
+
+def _flipped(data: bytes) -> bytes:
+    return bytes([data[0] ^ 1]) + data[1:]
+
+
+async def _altered(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    first = True
+    async for piece in body:
+        yield _flipped(piece) if first else piece
+        first = False
 
 
 class Told:

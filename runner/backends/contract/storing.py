@@ -49,6 +49,28 @@ async def content_can_go_from_place_to_place(remote: Remote) -> None:
 
 
 @rule
+async def parts_that_are_read_by_themselves_are_those_that_were_digested(remote: Remote) -> None:
+    """Of a place that reads files from anywhere on: one pass tells the digests of the whole and of each part."""
+    if not remote.can.near:
+        return
+    data, size = bytes(range(256)) * 12 * 1024 + b"!", 1_500_000
+    content = remote.content("file", await write(remote, "file", data))
+
+    digests = await content.parts(size)
+
+    if digests is not None:
+        starts = range(0, len(data), size)
+        wanted = [data[start : start + size] for start in starts]
+        parts = [
+            [chunk async for chunk in content.part(at, len(part))]
+            for at, part in zip(starts, wanted, strict=True)
+        ]
+        assert [b"".join(part) for part in parts] == wanted
+        assert list(digests) == [Checksum.of("md5", part).digest for part in wanted]
+        assert content.checksum == Checksum.of("md5", data)
+
+
+@rule
 async def a_create_never_replaces(remote: Remote) -> None:
     """Exists, for a file and for a folder, and what is there stays."""
     node = await write(remote, "file", b"first")

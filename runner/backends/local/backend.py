@@ -5,7 +5,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from runner.backends.local.landing import Arrival
 from runner.backends.local.listing import Columns, look
 from runner.backends.local.reading import Reading
 from runner.backends.local.rename import rename_new
+from runner.backends.local.spans import Span, digest_parts
 from runner.backends.local.threads import Threads
 from runner.backends.local.trash import Trash
 from runner.backends.local.worker import some
@@ -38,7 +39,7 @@ from runner.model.backend import (
     Setting,
     Trashed,
 )
-from runner.model.content import CHUNK, Content
+from runner.model.content import CHUNK, Content, Digests
 from runner.model.errors import AcdrunError, Blocked, Exists, NotFound, Stale, Unsupported
 from runner.model.node import Node
 
@@ -61,6 +62,7 @@ class Local:
         self._trash = Trash(self._root, run)
         self._threads = Threads(threads)
         self._reads = Gathering(self._threads, lambda: closing(Folders(self._root)))
+        self._digesting = Threads(max(1, (os.cpu_count() or 1) // 2))  # each keeps two cores busy
         self._leftovers: dict[str, Sequence[str]] = {}
         self._listed = 0
         self._crew: Crew | None = None
@@ -80,6 +82,7 @@ class Local:
     async def close(self) -> None:
         """Let the threads end."""
         self._threads.close()
+        self._digesting.close()
         crew, self._crew = self._crew, None
         if crew is not None:
             crew.leave()
@@ -113,6 +116,26 @@ class Local:
                     yield chunk
         finally:
             reading.close()
+
+    async def digests(self, path: str, algorithm: str, size: int, *, expect: str | None) -> Digests:
+        """See `Spanned.digests`. Of many files one or two are digested at a time; the others wait."""
+        halt = threading.Event()
+        return await self._digesting.run(
+            digest_parts, self._root, path, expect, algorithm, size, halt.is_set, halt=halt.set
+        )
+
+    async def span(
+        self, path: str, start: int, size: int, *, expect: str | None
+    ) -> AsyncGenerator[bytes, None]:
+        """See `Spanned.span`: one call in a thread for each CHUNK."""
+        span = Span(self._root, path, expect, start, size)
+        try:
+            yield await self._threads.run(span.start)
+            while not span.over:
+                if chunk := await self._threads.run(span.more):
+                    yield chunk
+        finally:
+            span.close()
 
     async def put(self, path: str, content: Content, *, expect: str | None) -> Node:
         """Store the content under a temporary name, then give it its own; small new ones that come at once together."""

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from functools import partial
 from xml.sax.saxutils import escape
@@ -27,8 +27,9 @@ from runner.model.errors import (
     Unsupported,
 )
 from runner.remote.close import closing
-from runner.remote.cut import cut
 from runner.remote.dated import At
+from runner.remote.http import Reply
+from runner.remote.pieces import ROOM, Piece, pieces
 from runner.remote.retry import again
 from runner.remote.room import Room
 from runner.state.heads import Begun, Head
@@ -36,7 +37,6 @@ from runner.state.heads import Begun, Head
 _MIB = 1 << 20
 _MOST_PARTS = 10_000
 _AT_ONCE = 4
-_IN_THREAD = 1 << 18
 _OLD_S = 7 * 86400
 """Unfinished uploads are given up after this long: their parts are paid for and seen by nobody."""
 
@@ -58,6 +58,8 @@ class Parts:
         self._room = room
         self._size = size
         self._swept: set[str] = set()
+        self._telling: set[str] = set()
+        """Buckets whose answers to parts were digests."""
 
     async def put(self, at: At, content: Content, condition: tuple[str, str] | None) -> Found:
         """Store the content. Raises Failed, Damaged, and what `content.chunks()` raises.
@@ -65,16 +67,18 @@ class Parts:
         An upload of the same content that was cut off is gone on with: what it holds is compared, not sent.
         """
         await self._sweep(at.bucket)
-        known = await content.known()
-        md5 = known if known is not None and known.algorithm == "md5" else None
         part = max(self._size, -(-content.size // _MOST_PARTS // _MIB) * _MIB)
+        parts = await content.parts(part) if content.algorithm == "md5" else None
+        known = content.checksum if parts is not None else await content.known()
+        md5 = known if known is not None and known.algorithm == "md5" else None
         described = self._objects.described(await content.time())
         if md5 is not None:
             described.append((MD5, to_base64(md5.digest)))
         for left in (_AGAIN, 0):
             upload, there = await self._begin(at, f"{content.size} {part} {described}", described)
             try:
-                digests = await self._send(at, upload, content, part, there)
+                room = part if parts is None else min(part, ROOM)
+                digests = await self._send(at, upload, pieces(content, part, parts), room, there)
                 if known is not None and content.checksum != known:
                     raise Changed("changed between two readings")
                 found = await self._complete(at, upload, content, digests, md5, condition)
@@ -142,19 +146,19 @@ class Parts:
             query["part-number-marker"] = marker
 
     async def _send(
-        self, at: At, upload: str, content: Content, size: int, there: dict[int, str]
+        self, at: At, upload: str, source: AsyncGenerator[Piece, None], size: int, there: dict[int, str]
     ) -> list[str]:
-        """Send what is not there; return the ETag of each part. Room is asked for before a part is read."""
+        """Send what is not there; return the ETag of each part. `size` bytes of room are asked for before each part."""
         waiting: deque[asyncio.Task[str]] = deque()
         digests = list[str]()
         try:
-            async with closing(cut(content, size)) as pieces:
+            async with closing(source) as parts:
                 for number in range(1, _MOST_PARTS + 1):
                     if len(waiting) >= _AT_ONCE:
                         digests.append(await waiting.popleft())
                     room = await self._room.take(size)
                     try:
-                        piece = await anext(pieces, None)
+                        piece = await anext(parts, None)
                         if piece is None:
                             self._room.give(room)
                             break
@@ -177,22 +181,37 @@ class Parts:
     def _give(self, room: int, task: object) -> None:
         self._room.give(room)
 
-    async def _part(self, at: At, upload: str, number: int, data: bytes, there: str) -> str:
-        digest = (await asyncio.to_thread(Checksum.of, "md5", data)).digest
-        if there == digest:
-            return digest
+    async def _part(self, at: At, upload: str, number: int, piece: Piece, there: str) -> str:
+        """Send a part, unless it is there. Its digest was told before; what proves it is what the service answers, or
+        what was seen to be sent where the service's answers are no digests.
+        """
+        digest = await piece.digest()
+        etag, proof, look = there, digest if there == digest else None, at.bucket not in self._telling
+        while proof is None:
+            reply = await self._sent(at, upload, number, piece, digest, look=look)
+            etag = bare(reply.headers.get("etag", ""))
+            told = md5_of(etag) if not opaque(reply.headers) else None
+            (self._telling.discard if told is None else self._telling.add)(at.bucket)
+            proof, look = told.digest if told is not None else piece.sent, True
+        if proof != digest:
+            error = Damaged(f"part {number} is stored as {proof}, but sent were bytes of {digest}")
+            raise await _unlike(piece, error)
+        piece.arrived()
+        return etag
+
+    async def _sent(
+        self, at: At, upload: str, number: int, piece: Piece, digest: str, *, look: bool
+    ) -> Reply:
         ask = Ask(
             "PUT", *at, query={"uploadId": upload, "partNumber": str(number)},
-            headers=(("content-md5", to_base64(digest)),), body=data,
+            headers=(("content-md5", to_base64(digest)),), body=piece.body(look=look),
         )  # fmt: skip
         try:
-            reply = await self._wire.call(ask)
+            return await self._wire.call(ask)
         except NotFound as error:
             raise _Gone(f"an upload in parts is gone: {error.message}") from error
-        etag = bare(reply.headers.get("etag", ""))
-        if not opaque(reply.headers) and md5_of(etag) is not None and etag != digest:
-            raise Damaged(f"part {number} is stored as {etag}, but sent were bytes of {digest}")
-        return etag
+        except Damaged as error:
+            raise await _unlike(piece, error) from error
 
     async def _complete(
         self, at: At, upload: str, content: Content, digests: Sequence[str], md5: Checksum | None,
@@ -242,6 +261,11 @@ class Parts:
             return bare(said) if said.strip('"') else "", reply.headers.get("x-amz-version-id", "")
 
         return await again(attempt)
+
+
+async def _unlike(piece: Piece, error: Damaged) -> Changed | Damaged:
+    """What to raise of a part that is not stored as what was told before."""
+    return Changed("changed between two readings") if await piece.again() != await piece.digest() else error
 
 
 def joined(digests: Sequence[str]) -> str:

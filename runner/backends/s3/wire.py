@@ -13,7 +13,7 @@ from runner.backends.s3.answers import Elsewhere, Expired, NoBucket, Skewed
 from runner.backends.s3.config import S3Config
 from runner.backends.s3.sign import EMPTY, UNSIGNED, Keys, encoded, signed
 from runner.model.errors import AcdrunError, BadAnswer, Denied, Exists
-from runner.remote.http import JSON_LIMIT, Reply, Request
+from runner.remote.http import JSON_LIMIT, Reply, Request, Stream
 from runner.remote.wire import Download, Wire
 
 _IN_THREAD = 1 << 18
@@ -32,7 +32,7 @@ class Ask(NamedTuple):
     key: str = ""
     query: Mapping[str, str] = {}
     headers: Sequence[tuple[str, str]] = ()
-    body: bytes = b""
+    body: bytes | Stream = b""
     repeatable: bool = True
     as_stored: bool = False
 
@@ -168,10 +168,11 @@ class S3Wire:
         )
 
     @staticmethod
-    async def _digest(base: str, body: bytes) -> str:
+    async def _digest(base: str, body: bytes | Stream) -> str:
+        """What is streamed cannot be digested before; its Content-MD5 is signed, and http:// is for this machine."""
         if not body:
             return EMPTY
-        if base.startswith("https://"):
+        if isinstance(body, Stream) or base.startswith("https://"):
             return UNSIGNED
         if len(body) >= _IN_THREAD:
             return await asyncio.to_thread(lambda: hashlib.sha256(body).hexdigest())

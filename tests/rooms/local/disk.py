@@ -21,6 +21,7 @@ from runner.backends.local import (
     reading,
     rename,
     safe,
+    spans,
     trash,
 )
 from runner.backends.local.backend import Local
@@ -42,6 +43,7 @@ MODULES: tuple[ModuleType, ...] = (
     reading,
     rename,
     safe,
+    spans,
     trash,
 )
 
