@@ -29,9 +29,10 @@ from runner.backends.local import (
     safe,
     trash,
     untrash,
+    writing,
 )
 
-MODULES = (backend, copying, draft, flush, kernel, listing, reading, rename, safe, trash, untrash)
+MODULES = (backend, copying, draft, flush, kernel, listing, reading, rename, safe, trash, untrash, writing)
 MOST_STATES = 64
 """Of the combinations at one instant; where there are more, chance takes so many of them."""
 

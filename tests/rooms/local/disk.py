@@ -21,6 +21,7 @@ from runner.backends.local import (
     rename,
     safe,
     trash,
+    writing,
 )
 from runner.backends.local.backend import Local
 from runner.backends.local.config import LocalConfig
@@ -41,6 +42,7 @@ MODULES: tuple[ModuleType, ...] = (
     rename,
     safe,
     trash,
+    writing,
 )
 
 
