@@ -30,9 +30,12 @@ from runner.backends.local import (
     safe,
     trash,
     untrash,
+    writing,
 )
 
-MODULES = (backend, copying, draft, flush, kernel, landing, listing, reading, rename, safe, trash, untrash)
+MODULES = (
+    backend, copying, draft, flush, kernel, landing, listing, reading, rename, safe, trash, untrash, writing,
+)  # fmt: skip
 MOST_STATES = 64
 """Of the combinations at one instant; where there are more, chance takes so many of them."""
 

@@ -64,11 +64,11 @@ class Local:
         self._reads = Gathering(self._threads, lambda: closing(Folders(self._root)))
         self._digesting = Threads(max(1, (os.cpu_count() or 1) // 2))  # each keeps two cores busy
         self._leftovers: dict[str, Sequence[str]] = {}
-        self._listed = 0
+        self._seen = 0
         self._crew: Crew | None = None
         mask = os.umask(0o077)  # it cannot be read without being set
         os.umask(mask)
-        self._turn = asyncio.Lock()
+        self._turn, self._here = asyncio.Lock(), threading.Lock()
         self._disk = Disk(self._root, self._trash, mask)
         self._arriving = Arriving(self._disk, self._threads, self._sweep)
 
@@ -96,9 +96,7 @@ class Local:
 
     async def list_some(self, folders: Sequence[str]) -> Sequence[Sequence[Node] | AcdrunError]:
         """List folders in one call in a thread, until it has been worth it; in a long listing in another process."""
-        if self._listed >= LONG and self._crew is None:
-            self._crew = CREW
-            self._crew.join()
+        self._hire()
         return await self._threads.run(self._list_some, folders)
 
     async def stat(self, path: str) -> Node:
@@ -161,7 +159,10 @@ class Local:
     async def copy_from(
         self, source: Backend, batch: Sequence[Copy], how: Copying
     ) -> Sequence[Copied | None]:
-        """Copy in one thread. Batches of small files go one at a time: beside each other they would take longer."""
+        """Copy in one thread, where there is much to do with the help of other processes.
+
+        Batches of small files go one at a time through this process: beside each other they would take longer.
+        """
         if not isinstance(source, Local):
             raise Unsupported("only what is on a local disk is copied without being sent")
         loop, halt, tell = asyncio.get_running_loop(), threading.Event(), how.moved or (lambda count: None)
@@ -169,9 +170,21 @@ class Local:
         def moved(count: int) -> None:
             loop.call_soon_threadsafe(tell, count)
 
-        copier = Copier(source._root, self._disk, how, enter=self._sweep, moved=moved, halted=halt.is_set)
         small = sum(copy.size for copy in batch) < len(batch) * CHUNK
-        async with self._turn if small else nullcontext():
+        self._seen += len(batch)
+        crew = self._hire() if small and how.durability == "batch" else None
+        turn = self._here if small else nullcontext()
+        copier = Copier(
+            source._root,
+            self._disk,
+            how,
+            enter=self._sweep,
+            moved=moved,
+            halted=halt.is_set,
+            turn=turn,
+            crew=crew,
+        )
+        async with self._turn if small and crew is None else nullcontext():
             if how.wanted is not None and not how.wanted():
                 return [None] * len(batch)
             done = await self._threads.run(copier.run, batch, halt=halt.set)
@@ -212,6 +225,13 @@ class Local:
         """The file system and the folder's inode."""
         return await self._threads.run(identify, self._root, folder)
 
+    def _hire(self) -> Crew | None:
+        """The workers, once there has been much to do."""
+        if self._seen >= LONG and self._crew is None:
+            self._crew = CREW
+            self._crew.join()
+        return self._crew
+
     def _list(self, folder: str) -> Sequence[Node]:
         return self._nodes(folder, look(self._root, folder))
 
@@ -226,7 +246,7 @@ class Local:
         for folder, columns in zip(folders, found or some(self._root, folders), strict=False):
             one = some(self._root, [folder])[0] if columns is None else columns  # a worker does not say why
             answers.append(one if isinstance(one, AcdrunError) else self._nodes(folder, one))
-        self._listed += sum(len(answer) for answer in answers if not isinstance(answer, AcdrunError))
+        self._seen += sum(len(answer) for answer in answers if not isinstance(answer, AcdrunError))
         return answers
 
     def _stat(self, path: str) -> Node:

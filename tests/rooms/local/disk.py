@@ -23,6 +23,7 @@ from runner.backends.local import (
     safe,
     spans,
     trash,
+    writing,
 )
 from runner.backends.local.backend import Local
 from runner.backends.local.config import LocalConfig
@@ -45,6 +46,7 @@ MODULES: tuple[ModuleType, ...] = (
     safe,
     spans,
     trash,
+    writing,
 )
 
 
