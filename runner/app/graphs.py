@@ -1,5 +1,6 @@
 """The stage graph of a manifest, compiled when something that it is made of has changed."""
 
+import gc
 import json
 from collections.abc import Sequence
 from importlib import resources
@@ -18,12 +19,23 @@ def graph_of(manifest: Manifest, state: Path, *, planning: bool, tasks: Sequence
     kept = Kept(state, use, _made_of(manifest, planning=planning, tasks=tasks))
     graph = kept.find()
     if graph is None:
-        from runner.plan.graph import StageGraph
-
-        compiled = StageGraph(manifest.jobs, manifest.pairs, planning=planning, tasks=tasks)
-        graph = Graph(compiled.stages, compiled.bindings)
+        graph = _compiled(manifest, planning=planning, tasks=tasks)
         kept.keep(graph)
     return graph
+
+
+def _compiled(manifest: Manifest, *, planning: bool, tasks: Sequence[str]) -> Graph:
+    watched, frozen = gc.isenabled(), gc.get_freeze_count()
+    gc.disable()  # as at the start: a library is imported, in which there is no garbage
+    try:
+        from runner.plan.graph import StageGraph
+    finally:
+        if frozen:
+            gc.freeze()
+        if watched:
+            gc.enable()
+    compiled = StageGraph(manifest.jobs, manifest.pairs, planning=planning, tasks=tasks)
+    return Graph(compiled.stages, compiled.bindings)
 
 
 def _made_of(manifest: Manifest, *, planning: bool, tasks: Sequence[str]) -> str:

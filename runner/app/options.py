@@ -48,7 +48,7 @@ class Result:
     journal: Journal = field(init=False, repr=False)
 
     def __enter__(self) -> Self:
-        self.journal = Journal(self.path)
+        self.journal = Journal(self.path, reading=True)
         return self
 
     def __exit__(self, *_: object) -> None:

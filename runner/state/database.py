@@ -23,12 +23,16 @@ class Database:
     """A SQLite file with our pragmas, used by one thread at a time.
 
     schema: name of the .sql file beside this module; version: of that schema. A newer one is refused.
-    synchronous: FULL where a lost commit costs work or safety, NORMAL for caches.
+    synchronous: FULL where a lost commit costs work or safety, NORMAL for caches. reading: nothing will be written,
+    so the file stays in the mode that it is in: to change that takes eight flushes.
     Raises StateError when the file is damaged, foreign, newer, or cannot be written.
     """
 
-    def __init__(self, path: Path, schema: str, version: int, *, synchronous: str = "FULL") -> None:
+    def __init__(
+        self, path: Path, schema: str, version: int, *, synchronous: str = "FULL", reading: bool = False
+    ) -> None:
         self.path = path
+        self._reading = reading
         self._lock = threading.RLock()
         with self._translated():
             fresh = not path.exists()
@@ -55,8 +59,10 @@ class Database:
                 hint="use that acdrun, or another state directory",
             )
         # What is sorted and does not fit in the cache goes to an unlinked file: a million rows may be sorted.
-        for pragma in (f"synchronous={synchronous}", "busy_timeout=10000", "journal_mode=WAL",
-                       "temp_store=FILE", "cache_size=-8000"):  # fmt: skip
+        pragmas = [f"synchronous={synchronous}", "busy_timeout=10000", "temp_store=FILE", "cache_size=-8000"]
+        if not self._reading:
+            pragmas.append("journal_mode=WAL")
+        for pragma in pragmas:
             self._connection.execute(f"PRAGMA {pragma}")
         if empty:
             with self.transaction() as connection:  # one commit: nobody ever finds half a schema
@@ -125,7 +131,7 @@ class Database:
         """Let go. one_file: fold the write-ahead log into the file, which says so: see `unfolded`."""
         with self._lock:
             try:
-                if not one_file:
+                if self._reading or not one_file:
                     return
                 self._connection.execute("PRAGMA busy_timeout=0")  # who else has it open will do this in turn
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -37,6 +37,7 @@ class Kept:
         with contextlib.suppress(OSError):
             new.parent.mkdir(mode=0o700, exist_ok=True)
             try:
+                new.touch(mode=0o600, exist_ok=False)
                 new.write_text("\n".join((self._proof(text), self._made_of, text)))
                 new.replace(self._file)
             except OSError:

@@ -55,7 +55,7 @@ class Hashes:
             return self._known(place, generations, algorithm)
 
     def _renew(self) -> None:
-        self._database.close()
+        self._database.close(one_file=False)
         self._database = renew_cache(self._path, "hashes", 1)
 
     def _known(self, place: str, generations: Sequence[str], algorithm: str) -> dict[str, Checksum]:
@@ -221,7 +221,7 @@ class Hashes:
             if self._used:
                 self._touch()
             self._keep_up()
-        self._database.close()
+        self._database.close(one_file=False)
 
 
 def _today() -> int:

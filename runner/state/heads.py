@@ -108,4 +108,4 @@ class Heads:
     def close(self) -> None:
         """Flush and let go."""
         self.flush()
-        self._database.close()
+        self._database.close(one_file=False)

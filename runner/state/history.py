@@ -76,4 +76,4 @@ class History:
 
     def close(self) -> None:
         """Let go."""
-        self._database.close()
+        self._database.close(one_file=False)

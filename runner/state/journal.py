@@ -91,10 +91,13 @@ class Draft:
 
 
 class Journal:
-    """One SQLite file per run. `queue` drains it, `account` reads it, this writes it."""
+    """One SQLite file per run. `queue` drains it, `account` reads it, this writes it.
 
-    def __init__(self, path: Path) -> None:
-        self.database = Database(path, "journal", VERSION)
+    reading: it is only looked at.
+    """
+
+    def __init__(self, path: Path, *, reading: bool = False) -> None:
+        self.database = Database(path, "journal", VERSION, reading=reading)
         try:
             (last,) = self.database.rows("SELECT coalesce(max(id), 0) FROM path")[0]
         except BaseException:

@@ -61,7 +61,7 @@ class Lineages:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._database.close()
+        self._database.close(one_file=False)
 
 
 def _digest(scopes: Iterable[Scope]) -> str:

@@ -119,7 +119,8 @@ def test_batches_yield_what_single_folders_do(seed: int) -> None:
 
 def test_a_place_that_answers_for_few_folders_is_asked_for_few() -> None:
     names = [f"{number:04}" for number in range(1000)]
-    tree = Tree({"": [folder(name) for name in names]} | {name: [file("a")] for name in names})
+    answers: dict[str, Answer] = {name: [file("a")] for name in names}
+    tree = Tree(answers | {"": [folder(name) for name in names]})
     asked: list[int] = []
 
     async def some(folders: Sequence[str]) -> list[Sequence[Node] | AcdrunError]:

@@ -14,9 +14,15 @@ from runner.model.errors import NoSpace, StateError
 from runner.state import database
 from runner.state.database import Database
 from runner.state.hashes import Hashes
+from runner.state.history import History
 from runner.state.journal import VERSION, Journal
 
 from .small import HEADER, journal, row, states
+
+
+def hashes(state: Path) -> Hashes:
+    """The cache of a state directory."""
+    return Hashes(state / "hashes.db")
 
 
 def newer(path: Path) -> None:
@@ -92,6 +98,34 @@ def test_a_closed_journal_is_one_file(tmp_path: Path) -> None:
     journal(tmp_path, row(1, 1)).close()
 
     assert [path.name for path in tmp_path.iterdir()] == ["small.journal"]
+
+
+def test_looking_at_a_journal_that_has_ended_changes_no_byte_of_it(tmp_path: Path) -> None:
+    made = journal(tmp_path, row(1, 1))
+    made.end(0)
+    made.close()
+    file = tmp_path / "small.journal"
+    before = file.read_bytes(), file.stat().st_mtime_ns
+
+    with contextlib.closing(Journal(file, reading=True)) as looked_at:
+        assert states(looked_at) == ["planned"]
+        assert [path.name for path in tmp_path.iterdir()] == ["small.journal"]
+
+    assert (file.read_bytes(), file.stat().st_mtime_ns) == before
+
+
+@pytest.mark.parametrize(("make", "name"), [(History, "pairs.db"), (hashes, "hashes.db")])
+def test_what_is_kept_between_runs_is_one_file_and_asking_it_changes_no_byte(
+    tmp_path: Path, make: Callable[[Path], History | Hashes], name: str
+) -> None:
+    for _ in range(2):
+        make(tmp_path).close()
+    before = (tmp_path / name).read_bytes()
+
+    make(tmp_path).close()
+
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_bytes() == before
 
 
 def test_closing_does_not_wait_for_another_process_that_writes(tmp_path: Path) -> None:
