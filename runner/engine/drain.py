@@ -147,8 +147,7 @@ class Drain:
                 if self._ready:
                     continue
                 fed = self._fed()  # asked before taking: what is made ready in between is then not missed
-                await self._flush()
-                taken = await self._take()
+                taken = await self._flush(0 if self._paused and fed else BATCH_OPS)
                 if not taken and not self._running and not fed:
                     if await self._another_round():
                         continue
@@ -177,11 +176,6 @@ class Drain:
             await beat.wait()
         finally:
             self._waiting = False
-
-    async def _take(self) -> Sequence[Operation]:
-        if self._paused and self._fed():
-            return ()
-        return await asyncio.to_thread(self._queue.take, self._stage.id, most_tries=self._round)
 
     async def _together(self, taken: Sequence[Operation]) -> None:
         """Work on a batch in one go; what is left of it is ready to be run one by one."""
@@ -241,16 +235,25 @@ class Drain:
             self.hopeless = error
         self._tell(Problem(self._stage.pair, self._task.name, show(op.path), error.kind, said, again))
 
-    async def _flush(self) -> None:
+    async def _flush(self, limit: int = 0) -> Sequence[Operation]:
+        """Write down what has ended; so many operations at most are taken by the same commit, and returned."""
         ended, self._ended = self._ended, []
         again, self._again = self._again, []
         self._flushed = asyncio.get_running_loop().time()
-        if not ended and not again:
-            return
-        await asyncio.to_thread(self._write_down, ended, again)
-        self._tell(Finished(self._stage.pair, self._task.name, len(ended), sum(op.size for op, _ in ended)))
-        self._pulse.beat()
+        if not ended and not again and not limit:
+            return ()
+        taken = await asyncio.to_thread(self._write_down, ended, again, limit)
+        if ended or again:
+            size = sum(op.size for op, _ in ended)
+            self._tell(Finished(self._stage.pair, self._task.name, len(ended), size))
+            self._pulse.beat()
+        return taken
 
-    def _write_down(self, ended: Sequence[_End], again: Sequence[_End]) -> None:
-        self._queue.finish(self._stage.id, [(op.id, o) for op, o in ended], [(op.id, o) for op, o in again])
-        self._ctx.hashes.flush()
+    def _write_down(self, ended: Sequence[_End], again: Sequence[_End], limit: int) -> Sequence[Operation]:
+        ends, retries = [(op.id, o) for op, o in ended], [(op.id, o) for op, o in again]
+        taken = self._queue.take(
+            self._stage.id, most_tries=self._round, limit=limit, ended=ends, retried=retries
+        )
+        if ended or again:
+            self._ctx.hashes.flush()
+        return taken

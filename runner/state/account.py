@@ -218,7 +218,7 @@ class Account:
         """Every stage in order."""
         amounts: dict[int, dict[str, Amount]] = {}
         for stage, state, count, size in self._database.rows(
-            "SELECT stage, state, count(*), sum(size) FROM op GROUP BY stage, state"
+            "SELECT stage, state, count(*), sum(size) FROM op NOT INDEXED GROUP BY stage, state"
         ):
             amounts.setdefault(int(str(stage)), {})[str(state)] = Amount(count, size)  # type: ignore[arg-type]
         rows = self._database.rows(
@@ -251,10 +251,11 @@ class Account:
 
     def groups(self) -> list[Group]:
         """The operations, counted by everything that a report tells apart."""
-        query = (
-            "SELECT pair, task, node, destination IS NOT NULL, op.state, proof, kind, count(*), sum(size)"
-            " FROM op JOIN stage ON stage.id = op.stage"
-            " GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 1, 2, 3, 4, 5, 6, 7"
+        query = (  # joined after they are counted: a row of the stage for each operation costs three times as much
+            "SELECT pair, task, node, replaces, op.state, proof, kind, sum(number), sum(size)"
+            " FROM (SELECT stage, node, destination IS NOT NULL AS replaces, state, proof, kind,"
+            " count(*) AS number, sum(size) AS size FROM op NOT INDEXED GROUP BY 1, 2, 3, 4, 5, 6) AS op"
+            " JOIN stage ON stage.id = op.stage GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 1, 2, 3, 4, 5, 6, 7"
         )
         return [Group(*row[:3], bool(row[3]), *row[4:]) for row in self._database.rows(query)]  # type: ignore[arg-type, call-arg]
 

@@ -65,6 +65,9 @@ _ENDED = (
 _SPREAD = {State.SAME: State.SAME, State.FAILED: State.HELD, State.STALE: State.HELD, State.HELD: State.HELD}
 """What becomes of the operations that wait for one that ended so."""
 
+End = tuple[int, Outcome]
+"""An operation and what became of it."""
+
 BATCH_OPS = 500
 BATCH_BYTES = 64 << 20
 BOUND = sql("bound")
@@ -104,12 +107,22 @@ class Queue:
                 "UPDATE op SET state = 'planned', again = 1 WHERE state = 'taken'"
             ).rowcount
 
-    def take(self, stage: int, *, most_tries: int, limit: int = BATCH_OPS) -> list[Operation]:
+    def take(
+        self,
+        stage: int,
+        *,
+        most_tries: int,
+        limit: int = BATCH_OPS,
+        ended: Sequence[End] = (),
+        retried: Sequence[End] = (),
+    ) -> list[Operation]:
         """Ready operations of a stage, marked as taken; fresh ones before those that were tried.
 
         Durable when it returns: whoever finds them taken later knows that their effect may be there.
+        ended, retried: what is to be written down by the same commit; see `finish`.
         """
         with self._database.transaction() as connection:
+            self._finish(connection, stage, ended, retried)
             taken: list[Operation] = []
             size = 0
             for row in connection.execute(_TAKE, (stage, most_tries, limit)):
@@ -126,23 +139,26 @@ class Queue:
         with self._database.transaction() as connection:
             _update(connection, "state = 'planned'", ids)
 
-    def finish(
-        self, stage: int, ended: Sequence[tuple[int, Outcome]], retried: Sequence[tuple[int, Outcome]] = ()
-    ) -> None:
+    def finish(self, stage: int, ended: Sequence[End], retried: Sequence[End] = ()) -> None:
         """Write down how operations ended, and release or stop what waits for them."""
         with self._database.transaction() as connection:
-            connection.executemany(_FINISH, ((*outcome, op) for op, outcome in ended))
-            connection.executemany(_RETRY, ((o.note, o.kind, o.exit, op) for op, o in retried))
-            if stage not in self._binding or not connection.execute(_FOLLOWED, (stage,)).fetchone():
-                return
-            for state in State:
-                some = [(op, outcome) for op, outcome in ended if outcome.state is state]
-                if state is State.DONE:
-                    left = ((outcome.stored, op, stage) for op, outcome in some if outcome.stored)
-                    connection.executemany(_HAND_ON, left)
-                    self._release(connection, (op for op, _ in some))
-                elif some:
-                    self._spread(connection, (op for op, _ in some), _SPREAD[state], some[0][1].proof)
+            self._finish(connection, stage, ended, retried)
+
+    def _finish(
+        self, connection: sqlite3.Connection, stage: int, ended: Sequence[End], retried: Sequence[End]
+    ) -> None:
+        connection.executemany(_FINISH, ((*outcome, op) for op, outcome in ended))
+        connection.executemany(_RETRY, ((o.note, o.kind, o.exit, op) for op, o in retried))
+        if not ended or stage not in self._binding or not connection.execute(_FOLLOWED, (stage,)).fetchone():
+            return
+        for state in State:
+            some = [(op, outcome) for op, outcome in ended if outcome.state is state]
+            if state is State.DONE:
+                left = ((outcome.stored, op, stage) for op, outcome in some if outcome.stored)
+                connection.executemany(_HAND_ON, left)
+                self._release(connection, (op for op, _ in some))
+            elif some:
+                self._spread(connection, (op for op, _ in some), _SPREAD[state], some[0][1].proof)
 
     def _release(self, connection: sqlite3.Connection, ops: Iterable[int]) -> None:
         self._stand_in_front(connection, ops)

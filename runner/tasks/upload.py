@@ -10,7 +10,7 @@ from runner.model.content import Content
 from runner.model.errors import AcdrunError, Damaged, Exists, NotFound, Stale
 from runner.model.events import Moved
 from runner.model.node import Node, same_content
-from runner.model.operation import Operation, Outcome
+from runner.model.operation import Operation, Outcome, State
 from runner.model.path import name
 from runner.model.task import All, Context, Each, Ended, Parent, Task
 
@@ -43,18 +43,14 @@ class Upload(Task):
         verify, began = ctx.pair.checksum.verify, time.time_ns()
         how = Copying(ctx.algorithm, verify == "server", ctx.pair.durability, _told(ctx), wanted)
         done = await ctx.destination.copy_from(ctx.source, [_copy(ops[at]) for at in fresh], how)
-        proof = ctx.algorithm if how.proven else "size"
+        place, learn, proof = ctx.source.place, ctx.hashes.learn, ctx.algorithm if how.proven else "size"
         for at, copied in zip(fresh, done, strict=True):
             if copied is not None:
-                op, digest = ops[at], str(copied.checksum or "")
-                if copied.checksum is not None:
-                    ctx.hashes.learn(ctx.source.place, op.source or "", copied.checksum, op.mtime_ns, began)
-                outcomes[at] = Outcome(
-                    proof=copied.proof or proof,
-                    note=copied.note,
-                    stored=copied.node.generation,
-                    digest=digest,
-                )
+                op, (node, checksum, proven, note), digest = ops[at], copied, ""
+                if checksum is not None:
+                    learn(place, op.source or "", checksum, op.mtime_ns, began)
+                    digest = str(checksum)
+                outcomes[at] = Outcome(State.DONE, proven or proof, "", note, "", 0, node.generation, digest)
         return outcomes
 
     async def run(self, op: Operation, ctx: Context) -> Outcome:

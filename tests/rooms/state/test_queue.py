@@ -110,6 +110,21 @@ def test_what_is_done_releases_its_children_and_no_grandchildren(tmp_path: Path)
     made.close()
 
 
+def test_what_has_ended_and_what_is_taken_next_is_one_commit(tmp_path: Path) -> None:
+    made = tree(tmp_path)
+    queue = Queue(made)
+    (top,) = queue.take(MKDIR, most_tries=0)
+    said: list[str] = []
+    made.database._connection.set_trace_callback(said.append)
+
+    taken = queue.take(MKDIR, most_tries=0, ended=[(top.id, Outcome())])
+
+    assert [op.path for op in taken] == ["a/b"]
+    assert states(made) == ["done", "taken", "planned", "planned", "planned"]
+    assert said.count("COMMIT") == 1
+    made.close()
+
+
 def test_what_failed_holds_everything_below_it(tmp_path: Path) -> None:
     made = tree(tmp_path)
     queue = Queue(made)
