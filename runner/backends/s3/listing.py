@@ -39,6 +39,10 @@ _ENTRY = re.compile(
 _VALUES = ((2, _TEXT), (3, _TEXT), (4, _ETAG), (6, _SIZE))
 
 
+_TOKEN = re.compile(rb"<NextContinuationToken>([!-%'-;=-~]{1,4096})</NextContinuationToken>")
+_TRUNCATED = b"<IsTruncated>true</IsTruncated>"
+
+
 class Entries(NamedTuple):
     """Objects of a page as columns of one length. changed: as the service writes it; etags: without quotes; bytes."""
 
@@ -101,16 +105,22 @@ async def _pages(
     try:
         while True:
             reply = await (wire.call(Ask("GET", bucket, query=query)) if asked is None else asked)
+            asked, begun = None, _next(reply.body) if ahead else ""
+            if begun and begun not in tokens:
+                query["continuation-token"] = begun
+                asked = asyncio.ensure_future(wire.call(Ask("GET", bucket, query=dict(query))))
+                await asyncio.sleep(0)  # it is on its way before this page is read
             found, root = read(reply.body)
             if local(root) != "ListBucketResult":
                 raise BadAnswer(f"a listing was asked for, and {local(root)!r} came")
             more, token = text(root, "IsTruncated") == "true", text(root, "NextContinuationToken")
             if more and token and token in tokens:
                 raise BadAnswer("a listing that goes round in circles: its next page was there before")
+            if asked is not None and (not more or token != begun):
+                await _dropped(asked)
+                asked = None
             tokens.add(token)
             query["continuation-token"] = token
-            if ahead and more and token:
-                asked = asyncio.ensure_future(wire.call(Ask("GET", bucket, query=dict(query))))
             keys = found.keys
             if (keys and not (keys[0] > last or not last)) or not all(map(lt, keys, keys[1:])):
                 raise BadAnswer("a listing that is not in the order of bytes")
@@ -122,8 +132,18 @@ async def _pages(
                 raise Truncated("a listing that breaks off: it says that more follows, and not where")
     finally:
         if asked is not None:
-            asked.cancel()
-            await asyncio.gather(asked, return_exceptions=True)
+            await _dropped(asked)
+
+
+async def _dropped(asked: asyncio.Task[Reply]) -> None:
+    asked.cancel()
+    await asyncio.gather(asked, return_exceptions=True)
+
+
+def _next(body: bytes) -> str:
+    """What the next page is likely to be asked for with, without reading this one; "" where that is not to be seen."""
+    found = _TOKEN.findall(body)
+    return found[0].decode() if len(found) == 1 and body.count(_TRUNCATED) == 1 else ""
 
 
 def read(body: bytes) -> tuple[Entries, Element]:

@@ -3,6 +3,7 @@
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -87,14 +88,39 @@ def test_the_usual_form_takes_the_short_way() -> None:
 
 
 def test_the_next_page_is_asked_for_while_one_is_read_and_none_after_the_last(bucket: Bucket) -> None:
-    async def act(remote: Remote) -> int:
+    async def act(remote: Remote) -> list[int]:
         for number in range(3):
             await write(remote, f"{number}")
         bucket.engine.spoil()
-        wire, pages = remote.backend._wire, 0  # type: ignore[attr-defined]
-        async for _ in listing.entries(wire, bucket.name, "", most=1):
-            pages += 1
-        return pages
+        wire = remote.backend._wire  # type: ignore[attr-defined]
+        pages = listing.entries(wire, bucket.name, "", most=1)
+        return [bucket.engine.count("GET", "list-type") async for _ in pages]
 
-    assert bucket.use(act) == 3
-    assert bucket.engine.count("GET", "list-type") == 3
+    assert bucket.use(act) == [2, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("said", "guess"),
+    [
+        ("<IsTruncated>true</IsTruncated><NextContinuationToken>a+/=b</NextContinuationToken>", "a+/=b"),
+        ("<IsTruncated>false</IsTruncated><NextContinuationToken>x</NextContinuationToken>", ""),
+        ("<IsTruncated>true</IsTruncated><NextContinuationToken>a&amp;b</NextContinuationToken>", ""),
+        ("<IsTruncated>true</IsTruncated>" + "<NextContinuationToken>x</NextContinuationToken>" * 2, ""),
+        ("<IsTruncated>true</IsTruncated>", ""),
+    ],
+)
+def test_the_next_page_is_guessed_only_where_the_page_says_it_plainly(said: str, guess: str) -> None:
+    assert listing._next(f"<ListBucketResult>{said}</ListBucketResult>".encode()) == guess
+
+
+def test_a_guess_that_was_wrong_changes_nothing(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(remote: Remote) -> list[str]:
+        for number in range(3):
+            await write(remote, f"{number}")
+        wire = remote.backend._wire  # type: ignore[attr-defined]
+        pages = listing.entries(wire, bucket.name, "", most=1)
+        return [key async for page in pages for key in page.keys]
+
+    monkeypatch.setattr(listing, "_next", lambda body: "wrong")
+
+    assert bucket.use(act) == ["0", "1", "2"]
