@@ -17,6 +17,9 @@ _IDLE_CONNECTION_S = 4.0
 _FRESH_S = 0.05
 """What was in use so shortly ago needs no look at whether the service has closed it."""
 
+_BUFFER = 1 << 18
+"""Most bytes that are read at once."""
+
 _SECOND_ADDRESS_S = 0.25
 """A host's next address is tried when the one before has been silent for so long. Source: RFC 8305 section 5."""
 
@@ -32,6 +35,7 @@ class FastEngine:
         self._idle: dict[Origin, list[Link]] = {}
         self._links: set[Link] = set()
         self._closed = False
+        self._buffer = memoryview(bytearray(_BUFFER))
 
     async def send(self, sending: Sending) -> LinkAnswer:
         """See `http.Engine`."""
@@ -68,7 +72,7 @@ class FastEngine:
         scheme, host, port = where
         name = host.strip("[]")
         loop = asyncio.get_running_loop()
-        link = Link(loop, lambda link: self._ended(where, link))
+        link = Link(loop, self._buffer, lambda link: self._ended(where, link))
         failure: LinkFailure
         try:
             async with asyncio.timeout(connect_s):

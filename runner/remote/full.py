@@ -1,5 +1,7 @@
 """From a path as it is seen from here to the path below the backend's root."""
 
+from functools import lru_cache
+
 from runner.model import path as paths
 from runner.model.errors import Blocked
 
@@ -7,10 +9,16 @@ from runner.model.errors import Blocked
 def full(remote: str, prefix: str, path: str) -> str:
     """The path below the prefix. Raises Blocked for one that leaves it."""
     if path:
-        for part in path.split("/"):
-            if fault := paths.fault(part):
-                raise Blocked(f"{fault} is no part of a path", remote=remote, path=path)
+        folder, slash, name = path.rpartition("/")
+        if fault := (slash and _fault(folder)) or paths.fault(name):
+            raise Blocked(f"{fault} is no part of a path", remote=remote, path=path)
     return paths.join(prefix, path)
+
+
+@lru_cache(maxsize=1024)
+def _fault(folder: str) -> str:
+    """What is wrong with the first name in it that can be no part of a path; many files share a folder."""
+    return next(filter(None, map(paths.fault, folder.split("/"))), "")
 
 
 class Below:

@@ -23,17 +23,21 @@ _JOINED = 1 << 18
 """The head is sent as one piece with a body of up to so many bytes: each piece costs a system call and a packet."""
 
 
-class Link(asyncio.Protocol):
+class Link(asyncio.BufferedProtocol):
     """A connection; it carries one request at a time.
 
+    buffer: where the transport puts what comes. It is used up in the same step, so all links share one; a transport
+    that has none makes 256 KiB anew for each answer, however short.
     ended: told when the link can carry the next request, and when it never will.
     open: no end of the connection has been heard of. since: when it was last in use, by the loop's clock.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, ended: Callable[["Link"], None]) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, buffer: memoryview, ended: Callable[["Link"], None]
+    ) -> None:
         self.open = True
         self.since = 0.0
-        self._loop, self._ended = loop, ended
+        self._loop, self._buffer, self._ended = loop, buffer, ended
         self._answer: LinkAnswer | None = None
         self.parser: httptools.HttpResponseParser | None = None
         self._transport: asyncio.Transport
@@ -109,8 +113,15 @@ class Link(asyncio.Protocol):
         """See `asyncio.Protocol`."""
         self._transport = cast(asyncio.Transport, transport)
 
-    def data_received(self, data: bytes) -> None:
-        """See `asyncio.Protocol`."""
+    def get_buffer(self, _: int) -> memoryview:
+        """See `asyncio.BufferedProtocol`."""
+        return self._buffer
+
+    def buffer_updated(self, count: int) -> None:
+        """See `asyncio.BufferedProtocol`."""
+        self._heard(self._buffer[:count])
+
+    def _heard(self, data: bytes | memoryview) -> None:
         answer = self._answer
         if answer is None or self.parser is None:
             self.fail("spoke without being asked")
@@ -134,7 +145,7 @@ class Link(asyncio.Protocol):
             self._wake()
 
     def eof_received(self) -> None:
-        """See `asyncio.Protocol`."""
+        """See `asyncio.BufferedProtocol`."""
         self.open = False
         if self._answer is not None and self._answer.headed and self._answer.until_closed:
             self._answer.whole = True
@@ -171,7 +182,7 @@ class Link(asyncio.Protocol):
             return
         try:
             while data := os.read(socket.fileno(), 1 << 16):
-                self.data_received(data)
+                self._heard(data)
         except OSError:
             return
 

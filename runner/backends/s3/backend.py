@@ -224,4 +224,5 @@ class S3(Keyed[Found]):
 
     async def _ready(self, bucket: str) -> None:
         """Before the first write: what does the server make of preconditions?"""
-        self._found_out(await self._store.ready(bucket, self._above(bucket)))
+        known = self._store.conditions.get(bucket)
+        self._found_out(known or await self._store.ready(bucket, self._above(bucket)))

@@ -30,7 +30,10 @@ _NEW = ("if-none-match", "*")
 
 
 class Store:
-    """memory: the file in which it is kept what a bucket's server makes of preconditions."""
+    """memory: the file in which it is kept what a bucket's server makes of preconditions.
+
+    conditions: what is known of that in this run, by bucket.
+    """
 
     def __init__(
         self,
@@ -47,7 +50,7 @@ class Store:
         self._memory = memory
         self._room = Room(_HELD)
         self._parts = Parts(objects, self._room, PART)
-        self._conditions: dict[str, Conditions] = {}
+        self.conditions: dict[str, Conditions] = {}
         self._copying: dict[str, CopyConditions] = {}
         self._probing: dict[str, asyncio.Lock] = {}
         self._writing: dict[At, Turns] = {}
@@ -55,22 +58,20 @@ class Store:
     def known(self, bucket: str) -> Conditions | None:
         """What is known already of the bucket's server."""
         if (
-            bucket not in self._conditions
+            bucket not in self.conditions
             and (kept := probe.kept(self._memory(bucket), Conditions)) is not None
         ):
-            self._conditions[bucket] = kept
-        return self._conditions.get(bucket)
+            self.conditions[bucket] = kept
+        return self.conditions.get(bucket)
 
     async def ready(self, bucket: str, above: str) -> Conditions:
         """What the bucket's server makes of preconditions; tried once."""
-        if bucket in self._conditions:
-            return self._conditions[bucket]
         async with self._probing.setdefault(bucket, asyncio.Lock()):
             known = self.known(bucket)
             if known is None:
                 known = await probe.probe(self._objects.wire, bucket, f"{above}{TRASH}/")
                 probe.keep(self._memory(bucket), known)
-                self._conditions[bucket] = known
+                self.conditions[bucket] = known
         return known
 
     async def copies_ready(self, bucket: str, above: str) -> CopyConditions:
@@ -87,11 +88,11 @@ class Store:
 
     def removes(self, bucket: str) -> bool:
         """Does the bucket's server mind what a removal expects?"""
-        return self._conditions[bucket].remove
+        return self.conditions[bucket].remove
 
     async def create(self, at: At, content: Content) -> Found:
         """Store content where nothing is. Raises Exists, Damaged."""
-        strong = self._conditions[at.bucket].create
+        strong = self.conditions[at.bucket].create
         async with self.alone(at):
             if not strong and await self._objects.find(at) is not None:
                 raise Exists("something is there already")
@@ -108,7 +109,7 @@ class Store:
 
         Returns the new object, and what brings the old one back. Raises Stale, Damaged.
         """
-        strong = self._conditions[at.bucket].replace
+        strong = self.conditions[at.bucket].replace
         async with self.alone(at):
             old = await self._expected(at, expect)
             ref = await self._kept(at, above, old)
@@ -191,7 +192,7 @@ class Store:
             raise Stale("not the generation that was listed") from error
 
     async def _remove(self, at: At, etag: str) -> None:
-        strong = self._conditions[at.bucket].remove
+        strong = self.conditions[at.bucket].remove
         if not strong:
             await self._expected(at, etag)
         try:
