@@ -29,14 +29,6 @@ def content(
     generation = node.generation or None
     can = remote.backend.can
 
-    async def chunks() -> AsyncGenerator[bytes, None]:
-        try:
-            async with closing(remote.read(path, expect=generation)) as pieces:
-                async for piece in pieces:
-                    yield piece
-        except NotFound as error:
-            raise _vanished(error) from error
-
     async def at_once() -> Fetched:
         try:
             return await remote.whole(path, node.size, expect=generation)
@@ -49,7 +41,7 @@ def content(
 
     return Content(
         node.size,
-        chunks,
+        lambda: chunks(remote, path, generation),
         mtime_ns=node.mtime_ns,
         algorithm=algorithm,
         progress=progress,
@@ -61,6 +53,16 @@ def content(
         at_once=at_once if remote.hands_over and node.size <= CHUNK else None,
         spans=spans_of(remote, path, node) if node.size > CHUNK else None,
     )
+
+
+async def chunks(remote: "Remote", path: str, generation: str | None) -> AsyncGenerator[bytes, None]:
+    """Yield the bytes of that generation. Raises Changed, Unreadable, and what else `Remote.read` raises."""
+    try:
+        async with closing(remote.read(path, expect=generation)) as pieces:
+            async for piece in pieces:
+                yield piece
+    except NotFound as error:
+        raise _vanished(error) from error
 
 
 def _vanished(error: NotFound) -> Unreadable:

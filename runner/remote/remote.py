@@ -45,6 +45,7 @@ class Remote:
     most: how much may go on at once, where the remote's `limits` say so; None leaves it to the backend's advice.
     watches: asked before each write, by all views; one that objects raises.
     index: what walks are read from, where one is kept and may be used.
+    hands_over: its backend is `Whole`.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Remote:
         self.throttle = throttle
         self.most = most
         self._adaptive = backend if most is None and isinstance(backend, Adaptive) else None
-        self._whole = backend if isinstance(backend, Whole) else None
+        self.hands_over = isinstance(backend, Whole)
         self.watches = [] if watches is None else watches
         self.index = index
 
@@ -171,18 +172,12 @@ class Remote:
                         await self.throttle.moved(len(piece))
                         yield piece
 
-    @property
-    def hands_over(self) -> bool:
-        """Is its backend `Whole`?"""
-        return self._whole is not None
-
     async def whole(self, path: str, size: int, *, expect: str | None = None) -> Fetched:
         """A file of at most CHUNK bytes, of a backend that is `Whole`. Raises what `read` raises."""
-        assert self._whole is not None
         full = self._full(path)
         await self._request()
         with Placing(self.name, full, index=self.index):
-            fetched = await self._whole.whole(full, size, expect=expect)
+            fetched = await cast(Whole, self.backend).whole(full, size, expect=expect)
         if self.throttle is not None:
             for piece in self.throttle.portions(fetched.data):
                 await self.throttle.moved(len(piece))

@@ -16,7 +16,7 @@ from runner.model.errors import AcdrunError, NotFound
 from runner.model.node import Node
 from runner.model.operation import Operation
 from runner.model.task import All, Context
-from runner.remote import walk
+from runner.remote import listed, walk
 from runner.remote.remote import Remote
 from runner.tasks.barrier import Barrier
 from runner.tasks.move import Move
@@ -326,7 +326,7 @@ RULES = (
     ),
     Ablation(
         "6: the source is the generation that was listed",
-        both(put(Remote, "_listed", _any_generation), put(Content, "chunks", _any_size)),
+        both(put(listed, "chunks", _any_generation), put(Content, "chunks", _any_size)),
         (f"{_APP}/test_trouble.py::test_S1_a_source_that_changes_while_it_is_read_is_tried_again_then_told",),
     ),
     Ablation(

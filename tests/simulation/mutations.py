@@ -20,7 +20,7 @@ from runner.model.exits import Exit
 from runner.model.node import Node
 from runner.model.operation import Operation, Outcome
 from runner.model.task import All, Context, Edge
-from runner.remote import walk
+from runner.remote import listed, walk
 from runner.remote.remote import Remote
 from runner.state.queue import Queue
 from runner.tasks import guard
@@ -199,7 +199,7 @@ MUTATIONS = (
         "I3",
         65,
         lambda: _both(
-            mock.patch.object(Remote, "_listed", _any_generation),
+            mock.patch.object(listed, "chunks", _any_generation),
             mock.patch.object(Content, "chunks", _no_size),
         ),
     ),

@@ -2,7 +2,17 @@
 
 from functools import partial
 
-from runner.backends.contract.rule import TIME_NS, at_once, children, read, refused, rule, tree, write
+from runner.backends.contract.rule import (
+    TIME_NS,
+    at_once,
+    children,
+    read,
+    refused,
+    rule,
+    stand,
+    tree,
+    write,
+)
 from runner.model import path as paths
 from runner.model.checksum import Checksum
 from runner.model.content import Content
@@ -159,6 +169,27 @@ async def a_listed_checksum_is_that_of_the_content(remote: Remote) -> None:
     assert node.checksum is not None
     assert node.checksum.algorithm in remote.can.checksums
     assert node.checksum == Checksum.of(node.checksum.algorithm, b"some content")
+
+
+@rule
+async def what_is_handed_over_whole_is_what_a_read_gives(remote: Remote) -> None:
+    """Empty or not, of the generation that was asked for, and with no other time than the file's."""
+    if not remote.hands_over:
+        return
+    await stand(remote, "folder")
+    empty = await write(remote, "empty", b"")
+    old = await write(remote, "folder/file", b"old", mtime_ns=TIME_NS)
+
+    for path, node in (("empty", empty), ("folder/file", old)):
+        whole = await remote.whole(path, node.size, expect=node.generation)
+        assert whole.data == await read(remote, path, expect=node.generation)
+        assert whole.mtime_ns in (None, (await remote.stat(path)).mtime_ns)
+    new = await remote.put("folder/file", Content.of(b"newer"), expect=old.generation)
+    assert (await remote.whole("folder/file", 3, expect=new.generation)).data == b"newer"
+    with refused(Changed):
+        await remote.whole("folder/file", old.size, expect=old.generation)
+    with refused(NotFound):
+        await remote.whole("none", 1)
 
 
 @rule

@@ -1,12 +1,14 @@
 """Small new files that come at the same time are stored together, in one call in a thread."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Any
 
 from runner.backends.local.draft import Disk
-from runner.backends.local.flush import most_open
+from runner.backends.local.flush import FEW, most_open
 from runner.backends.local.landing import Arrival, Landing
 from runner.backends.local.threads import Threads
 from runner.model.errors import AcdrunError
@@ -15,18 +17,24 @@ from runner.model.node import Node
 SMALL = 1 << 18
 """Content of more bytes takes so long to write that others do not wait for it."""
 
+SLOW_S = 0.003
+"""Where a file takes longer than this its disk takes its time to confirm it: several threads then wait for that, as
+long as there are no more files than are confirmed one by one."""
+
 
 class Arriving:
     """Takes the files that come to one disk.
 
     While some are being stored those that come wait and go together; none waits for company when nothing is away.
-    enter: called, in a thread, with each folder before something is put there.
+    most: threads that may be used at once. enter: called, in a thread, with each folder before something is put there.
     """
 
-    def __init__(self, disk: Disk, threads: Threads, enter: Callable[[str], None]) -> None:
-        self._disk, self._threads, self._enter = disk, threads, enter
+    def __init__(self, disk: Disk, threads: Threads, most: int, enter: Callable[[str], None]) -> None:
+        self._disk, self._threads, self._most, self._enter = disk, threads, most, enter
         self._waiting: deque[_Call] = deque()
-        self._courier: asyncio.Task[None] | None = None
+        self._couriers: set[asyncio.Task[Any] | None] = set()
+        self._gone = 0
+        self._each_s = 0.0
 
     async def put(self, arrival: Arrival) -> Node | None:
         """The node, once it is sure to outlast a power cut; None when it was not done, for it was not simple.
@@ -35,8 +43,8 @@ class Arriving:
         """
         mine = _Call(arrival)
         self._waiting.append(mine)
-        if self._courier is None:
-            self._courier = asyncio.create_task(self._carry())
+        if not self._couriers or (self._apart and len(self._couriers) < self._most):
+            self._couriers.add(asyncio.create_task(self._carry()))
         try:
             await mine.over
         except asyncio.CancelledError:
@@ -48,36 +56,48 @@ class Arriving:
                 with suppress(asyncio.CancelledError):
                     await mine.over
             raise
-        if isinstance(mine.error, AcdrunError):
-            raise type(mine.error)(
-                mine.error.message
-            ) from mine.error  # its own, for the place is named in it
+        if isinstance(mine.error, AcdrunError):  # each raises its own, for the place will be named in it
+            raise type(mine.error)(mine.error.message) from mine.error
         if mine.error is not None:
             raise mine.error
         return arrival.node
 
+    @property
+    def _apart(self) -> bool:
+        """Do several threads wait for the disk now?"""
+        return self._each_s > SLOW_S and self._gone + len(self._waiting) <= FEW
+
+    def _next(self) -> "list[_Call]":
+        number = len(self._waiting)
+        most = -(-(self._gone + number) // self._most) if self._apart else most_open()
+        return [self._waiting.popleft() for _ in range(min(most, number))]
+
     async def _carry(self) -> None:
         try:
             while self._waiting:
-                most = min(most_open(), len(self._waiting))
-                await self._away([self._waiting.popleft() for _ in range(most)])
+                await self._away(self._next())
         finally:
-            self._courier = None
+            self._couriers.remove(asyncio.current_task())
 
     async def _away(self, some: "Sequence[_Call]") -> None:
         failure: Exception | None = None
+        self._gone += len(some)
         try:
-            await self._threads.run(self._store, [call.arrival for call in some])
+            seconds = await self._threads.run(self._store, [call.arrival for call in some])
+            self._each_s += (seconds / len(some) - self._each_s) / 4
         except Exception as error:
             failure = error
         finally:
+            self._gone -= len(some)
             for call in some:
                 call.settled, call.error = True, failure
                 if not call.over.done():
                     call.over.set_result(None)
 
-    def _store(self, some: Sequence[Arrival]) -> None:
+    def _store(self, some: Sequence[Arrival]) -> float:
+        began = time.perf_counter()
         Landing(self._disk, self._enter).run(some)
+        return time.perf_counter() - began
 
 
 class _Call:

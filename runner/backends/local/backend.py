@@ -70,7 +70,7 @@ class Local:
         os.umask(mask)
         self._turn, self._here = asyncio.Lock(), threading.Lock()
         self._disk = Disk(self._root, self._trash, mask)
-        self._arriving = Arriving(self._disk, self._threads, self._sweep)
+        self._arriving = Arriving(self._disk, self._threads, threads, self._sweep)
 
     @classmethod
     async def open(cls, config: LocalConfig, setting: Setting) -> "Local":

@@ -7,12 +7,13 @@ import asyncio
 import errno
 import os
 import stat
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from runner.backends.local import flush, landing, rename, safe
+from runner.backends.local import arriving, flush, landing, rename, safe
 from runner.backends.local.arriving import SMALL, Arriving
 from runner.backends.local.draft import Disk
 from runner.backends.local.landing import Arrival
@@ -117,17 +118,17 @@ def test_what_comes_while_others_are_away_goes_together_and_nobody_waits_for_com
     gatherings: list[int] = []
 
     class Counted(Arriving):
-        def _store(self, some: Sequence[Arrival]) -> None:
+        def _store(self, some: Sequence[Arrival]) -> float:
             gatherings.append(len(some))
-            super()._store(some)
+            return super()._store(some)
 
     async def act() -> None:
         threads = Threads(1)
-        arriving = Counted(Disk(str(root), Trash(str(root), "run"), 0o022), threads, lambda folder: None)
-        first = asyncio.ensure_future(arriving.put(Arrival("first", b"1", None, proven=True)))
+        ours = Counted(Disk(str(root), Trash(str(root), "run"), 0o022), threads, 1, lambda folder: None)
+        first = asyncio.ensure_future(ours.put(Arrival("first", b"1", None, proven=True)))
         while not gatherings:
             await asyncio.sleep(0)
-        more = [arriving.put(Arrival(f"{at}", b"x", None, proven=True)) for at in range(20)]
+        more = [ours.put(Arrival(f"{at}", b"x", None, proven=True)) for at in range(20)]
         await asyncio.gather(first, *more)
         threads.close()
 
@@ -135,6 +136,49 @@ def test_what_comes_while_others_are_away_goes_together_and_nobody_waits_for_com
 
     assert gatherings == [1, 20]
     assert len(files(root)) == 21
+
+
+def test_where_a_disk_takes_its_time_a_few_files_wait_for_it_in_several_threads(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four of them have to meet, or none gets on."""
+    monkeypatch.setattr(arriving, "SLOW_S", -1.0)
+    together = threading.Barrier(4)
+
+    def enter(folder: str) -> None:
+        together.wait(20)
+
+    gatherings = asyncio.run(gathered(root, 4, enter))
+
+    assert gatherings == [1, 1, 1, 1]
+    assert len(files(root)) == 4
+
+
+def test_where_a_disk_takes_its_time_many_files_are_still_confirmed_at_once(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arriving, "SLOW_S", -1.0)
+
+    gatherings = asyncio.run(gathered(root, flush.FEW + 1, lambda folder: None))
+
+    assert gatherings == [flush.FEW + 1]
+
+
+async def gathered(root: Path, number: int, enter: Callable[[str], None]) -> list[int]:
+    """Put so many files at once; how many went together each time."""
+    gatherings: list[int] = []
+
+    class Counted(Arriving):
+        def _store(self, some: Sequence[Arrival]) -> float:
+            gatherings.append(len(some))
+            return super()._store(some)
+
+    threads = Threads(4)
+    disk = Disk(str(root), Trash(str(root), "run"), 0o022)
+    ours = Counted(disk, threads, 4, enter)
+    await asyncio.gather(*(ours.put(Arrival(f"{at}", b"x", None, proven=True)) for at in range(number)))
+    threads.close()
+    return gatherings
 
 
 @pytest.mark.torture
