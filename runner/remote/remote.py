@@ -18,17 +18,17 @@ from runner.model.backend import (
     Trashed,
 )
 from runner.model.checksum import Checksum, hasher
-from runner.model.content import CHUNK, Content
+from runner.model.content import Content
 from runner.model.errors import AcdrunError, Blocked, NotFound, Unreadable, Unsupported
 from runner.model.node import Folder, Node
-from runner.model.powers import Adaptive, Feed, Flat, Peer, Several, Spanned, Timed
+from runner.model.powers import Adaptive, Feed, Flat, Peer, Several, Timed
 from runner.remote import flat
 from runner.remote.close import closing
 from runner.remote.full import Below, full
 from runner.remote.index import Index, View
 from runner.remote.paced import Paced
 from runner.remote.placing import Placing
-from runner.remote.spans import FileSpans
+from runner.remote.spans import file_spans
 from runner.remote.throttle import Throttle
 from runner.remote.unseen import ours, seen, without_leases
 from runner.remote.walk import Admits, everything, walk
@@ -323,14 +323,10 @@ class Remote:
             expect=expect,
             near=self.can.near,
             asked=None if self.can.mtime_ns is None else lambda: self._time(path, node),
-            spans=self._spans(path, node) if node.size > CHUNK else None,
+            spans=file_spans(self.backend, self.name, self._full(path), node)
+            if self.throttle is None
+            else None,
         )
-
-    def _spans(self, path: str, node: Node) -> FileSpans | None:
-        """What is paced comes piece by piece, and what has no generation could be another file each time."""
-        if self.throttle is not None or not node.generation or not isinstance(self.backend, Spanned):
-            return None
-        return FileSpans(self.backend, self.name, self._full(path), node.generation)
 
     async def _time(self, path: str, node: Node) -> int | None:
         there = await self.stat(path) if self.can.lists_times else (await self.timed([(path, node)]))[0]

@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncGenerator
 
-from runner.model.content import Digests
+from runner.model.backend import Backend
+from runner.model.content import CHUNK, Digests
 from runner.model.errors import NotFound, Unreadable
+from runner.model.node import Node
 from runner.model.powers import Spanned
 from runner.remote.close import closing
 from runner.remote.placing import Placing
@@ -34,6 +36,16 @@ class FileSpans:
                         yield chunk
             except NotFound as error:
                 raise _vanished() from error
+
+
+def file_spans(backend: Backend, name: str, path: str, node: Node) -> FileSpans | None:
+    """The way to the parts of a listed file, where its backend has one. name, path: see `FileSpans`.
+
+    What has no generation could be another file each time. What is paced is not to be read so.
+    """
+    if node.size <= CHUNK or not node.generation or not isinstance(backend, Spanned):
+        return None
+    return FileSpans(backend, name, path, node.generation)
 
 
 def _vanished() -> Unreadable:
