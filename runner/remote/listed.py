@@ -51,7 +51,7 @@ def content(
         proven=proven,
         alone=alone,
         at_once=at_once if remote.hands_over and node.size <= CHUNK else None,
-        spans=spans_of(remote, path, node) if node.size > CHUNK else None,
+        spans=spans_of(remote, path, node),
     )
 
 

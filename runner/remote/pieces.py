@@ -11,7 +11,7 @@ from runner.remote.close import closing
 from runner.remote.cut import cut
 from runner.remote.http import Stream
 
-ROOM = 2 * CHUNK
+ROOM = CHUNK
 """Bytes of memory that a part takes while it is read and sent: what was read last, and what is still to leave."""
 
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
-from runner.model.content import Digests
+from runner.model.content import CHUNK, Digests
 from runner.model.errors import NotFound, Unreadable
 from runner.model.node import Node
 from runner.model.powers import Spanned
@@ -16,12 +16,18 @@ if TYPE_CHECKING:
 
 
 def spans_of(remote: "Remote", path: str, node: Node) -> "FileSpans | None":
-    """None where parts cannot be read by themselves. What is paced comes piece by piece, and what has no generation
-    could be another file each time.
+    """The way to the parts of a listed file, where its backend has one. What is paced is not to be read so, and what
+    has no generation could be another file each time.
     """
-    if remote.throttle is not None or not node.generation or not isinstance(remote.backend, Spanned):
+    backend = remote.backend
+    if (
+        node.size <= CHUNK
+        or not node.generation
+        or remote.throttle is not None
+        or not isinstance(backend, Spanned)
+    ):
         return None
-    return FileSpans(remote.backend, remote.name, full(remote.name, remote.prefix, path), node.generation)
+    return FileSpans(backend, remote.name, full(remote.name, remote.prefix, path), node.generation)
 
 
 class FileSpans:

@@ -17,6 +17,9 @@ from runner.model.checksum import Checksum, hasher
 from runner.model.content import CHUNK, Digests
 from runner.model.errors import Changed
 
+_SENT = CHUNK // 2
+"""Bytes of a part that are read at once: of several parts at a time, and each connection holds as much again."""
+
 
 def digest_parts(
     root: str, path: str, expect: str | None, algorithm: str, size: int, halted: Callable[[], bool]
@@ -87,7 +90,7 @@ class Span:
     def more(self) -> bytes:
         """The next piece; after the last one the file has been compared with what it was, and is closed."""
         with READING:
-            chunk = os.pread(self._file, min(CHUNK, self._left), self._at)
+            chunk = os.pread(self._file, min(_SENT, self._left), self._at)
             self._at, self._left = self._at + len(chunk), self._left - len(chunk)
             if self._left and chunk:
                 return chunk

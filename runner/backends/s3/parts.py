@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import time
-from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -148,14 +147,17 @@ class Parts:
     async def _send(
         self, at: At, upload: str, source: AsyncGenerator[Piece, None], size: int, there: dict[int, str]
     ) -> list[str]:
-        """Send what is not there; return the ETag of each part. `size` bytes of room are asked for before each part."""
-        waiting: deque[asyncio.Task[str]] = deque()
-        digests = list[str]()
+        """Send what is not there; return the ETag of each part. `size` bytes of room are asked for before each part.
+
+        Whichever part ends makes place for the next one: a slow one holds nobody up.
+        """
+        waiting: dict[asyncio.Task[str], int] = {}
+        etags: dict[int, str] = {}
         try:
             async with closing(source) as parts:
                 for number in range(1, _MOST_PARTS + 1):
                     if len(waiting) >= _AT_ONCE:
-                        digests.append(await waiting.popleft())
+                        await _ended(waiting, etags)
                     room = await self._room.take(size)
                     try:
                         piece = await anext(parts, None)
@@ -168,15 +170,15 @@ class Parts:
                         raise
                     task = asyncio.ensure_future(sending)
                     task.add_done_callback(partial(self._give, room))
-                    waiting.append(task)
+                    waiting[task] = number
                     del piece, sending
             while waiting:
-                digests.append(await waiting.popleft())
+                await _ended(waiting, etags)
         finally:
             for task in waiting:
                 task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
-        return digests
+        return [etags[number] for number in sorted(etags)]
 
     def _give(self, room: int, task: object) -> None:
         self._room.give(room)
@@ -261,6 +263,13 @@ class Parts:
             return bare(said) if said.strip('"') else "", reply.headers.get("x-amz-version-id", "")
 
         return await again(attempt)
+
+
+async def _ended(waiting: dict[asyncio.Task[str], int], etags: dict[int, str]) -> None:
+    """Wait until one at least has ended, and put down its ETag. Raises what ended one."""
+    done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        etags[waiting.pop(task)] = task.result()
 
 
 async def _unlike(piece: Piece, error: Damaged) -> Changed | Damaged:

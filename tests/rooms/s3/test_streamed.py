@@ -10,6 +10,7 @@ from runner.model.checksum import Checksum
 from runner.model.content import CHUNK, Content, Digests
 from runner.model.errors import Changed, Damaged
 from runner.model.node import Node
+from runner.remote.close import closing
 from runner.remote.remote import Remote
 from tests.lab.spoilt import Spoil
 from tests.rooms.s3.conftest import Bucket
@@ -72,6 +73,26 @@ def test_each_part_is_read_once_and_proven(bucket: Bucket) -> None:
     assert bucket.use(children)["big"] == node
     assert sorted(known.reads) == list(range(0, len(DATA), PART))
     assert known.told == len(DATA)
+
+
+def test_a_slow_part_does_not_hold_up_the_others(bucket: Bucket) -> None:
+    known = Known(DATA[: 26 << 20] + DATA[: 9 << 20])
+    spans, fifth = known.span, asyncio.Event()
+
+    async def slow(start: int, size: int) -> AsyncGenerator[bytes, None]:
+        if start == 0:
+            await asyncio.wait_for(fifth.wait(), 30)
+        if start == 4 * PART:
+            fifth.set()
+        async with closing(spans(start, size)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    known.span = slow  # type: ignore[method-assign]
+
+    node = put(bucket, known.content())
+
+    assert node.checksum == Checksum.of("md5", known.data)
 
 
 @pytest.mark.slow
