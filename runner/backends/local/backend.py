@@ -43,6 +43,9 @@ from runner.model.content import CHUNK, Content, Digests
 from runner.model.errors import AcdrunError, Blocked, Exists, NotFound, Stale, Unsupported
 from runner.model.node import Node
 
+_AHEAD = 2
+"""Batches under way where workers write: one more than we publish. More would be copied again after a kill."""
+
 _DAY_NS = 86_400_000_000_000
 
 
@@ -68,7 +71,7 @@ class Local:
         self._crew: Crew | None = None
         mask = os.umask(0o077)  # it cannot be read without being set
         os.umask(mask)
-        self._turn, self._here = asyncio.Lock(), threading.Lock()
+        self._turn, self._turns, self._here = asyncio.Lock(), asyncio.Semaphore(_AHEAD), threading.Lock()
         self._disk = Disk(self._root, self._trash, mask)
         self._arriving = Arriving(self._disk, self._threads, threads, self._sweep)
 
@@ -184,7 +187,8 @@ class Local:
             turn=turn,
             crew=crew,
         )
-        async with self._turn if small and crew is None else nullcontext():
+        turns = self._turn if crew is None else self._turns
+        async with turns if small else nullcontext():
             if how.wanted is not None and not how.wanted():
                 return [None] * len(batch)
             done = await self._threads.run(copier.run, batch, halt=halt.set)

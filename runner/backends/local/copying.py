@@ -54,7 +54,7 @@ class Copier:
         self._enter, self._moved, self._halted = enter, moved, halted
         self._turn, self._crew = turn, crew
         self._targets = Folders(disk.root, self._entering)
-        self._label = ""
+        self._label, self._told = "", False
         self._temps: dict[int, str] = {}
 
     def run(self, batch: Sequence[Copy]) -> Sequence[Copied | None]:
@@ -111,6 +111,7 @@ class Copier:
             self._discard()
             return None
         self._left(written or ())
+        self._told = written is not None  # and not seen by us
         for one in written or ():
             if one.size > CHUNK:
                 self._moved(one.size)
@@ -118,6 +119,7 @@ class Copier:
 
     def _here(self, batch: Sequence[Copy], confirmed: bool) -> Sequence[Written]:
         how = self._order(batch, confirmed)
+        self._told = False
         written = Writer(how, enter=self._entering, moved=self._moved, halted=self._halted).run(batch)
         self._left(written)
         return written
@@ -157,7 +159,7 @@ class Copier:
         temp = temporary(self._label, one.number)
         try:
             target = self._targets.fd(folder)
-            if not one.still(look(target, temp)):
+            if self._told and not one.still(look(target, temp)):
                 return None
             rename_new(target, temp, target, name)
             del self._temps[one.number]
