@@ -24,6 +24,19 @@ async def walk(remote: Remote) -> list[Folder]:
     return [folder async for folder in remote.walk()]
 
 
+def test_files_that_nobody_has_asked_for_weigh_little_and_those_that_were_unpacked_weigh_all(
+    root: Path,
+) -> None:
+    (root / "below").mkdir()
+    for number in range(80):
+        (root / f"{number}").touch()
+    folder, _ = on(root, walk)
+
+    packed, all_ = folder.nodes.weight(), list(folder.nodes.stamps)
+
+    assert (packed, folder.nodes.weight(), len(all_)) == (11, 81, 81)
+
+
 def test_a_node_shows_size_time_and_identity(root: Path) -> None:
     (root / "file").write_bytes(b"data")
     os.utime(root / "file", ns=(1, 1_500_000_000_123_456_789))
