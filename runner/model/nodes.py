@@ -90,6 +90,10 @@ class Nodes(Sequence[Node]):
         """Is one of them called so?"""
         return name in self.stamps
 
+    def weight(self) -> int:
+        """What they take in memory, in nodes."""
+        return len(self)
+
     def faulty(self) -> list[str]:
         """The names that can be no part of a path."""
         return paths.faulty(self.stamps)

@@ -23,7 +23,7 @@ _SIGHT = 8
 """How far ahead folders are looked for, as a multiple of those under way: a slow one idles no others."""
 
 _HELD = 10_000
-"""Nodes held listed but not yet asked for, beyond which nothing more is listed ahead: about 5 MiB."""
+"""Weight held listed but not yet asked for, beyond which nothing more is listed ahead: about 5 MiB."""
 
 _BATCH = 100
 """Most folders that are asked for at once where a place can list several: then a call costs less than they do."""
@@ -58,14 +58,15 @@ async def walk(
 
 
 class _Pending:
-    """A folder on the way: its path, and once that has begun the task that lists it, and its place there."""
+    """A folder on the way: its path, and once that has begun the task that lists it, its place there and its weight."""
 
-    __slots__ = ("path", "place", "task")
+    __slots__ = ("path", "place", "task", "weight")
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.task: asyncio.Task[list[Folder]] | None = None
         self.place = 0
+        self.weight = 0
 
 
 class _Window:
@@ -115,7 +116,7 @@ class _Window:
                 break
         self._stack.pop()
         folder = found[place]
-        self._held -= 1 + len(folder.nodes)
+        self._held -= pending.weight
         below = [paths.join(folder.path, name) for name in folder.nodes.names("folder")]
         self.push(sorted(below, key=self._order) if self._order else below)
         return folder
@@ -165,7 +166,9 @@ class _Window:
             return
         if task.exception() is None:
             found = task.result()
-            self._held += sum(1 + len(folder.nodes) for folder in found)
+            for pending, folder in zip(batch, found, strict=False):
+                pending.weight = 1 + folder.nodes.weight()
+                self._held += pending.weight
             if self._some is not None:  # of those a call answers for, twice as many are enough the next time
                 self._batch_size = min(_BATCH, 2 * len(found)) if len(found) < len(batch) else _BATCH
             for pending in batch[len(found) :]:

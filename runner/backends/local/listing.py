@@ -17,6 +17,9 @@ from runner.model.nodes import Nodes, Stamp, State
 _VERSION = 2
 """Of marshal's format: it writes equal values alike. Later ones look at who else refers to them."""
 
+_LIGHT = 8
+"""Packed files take about as much memory as one node."""
+
 Row = tuple[str, Stamp, Mark]
 _File = tuple[str, int, int, int, int, int]
 """Name, size, mtime_ns, and its mark."""
@@ -150,6 +153,9 @@ class _Packed(Nodes):
     def has(self, name: str) -> bool:
         columns = self._columns
         return name in map(_name, columns.rest) or (name in columns.names and name in self.stamps)
+
+    def weight(self) -> int:
+        return len(self) if self._stamps else self._columns.number // _LIGHT + len(self._columns.rest)
 
     def faulty(self) -> list[str]:
         return self._columns.faulty

@@ -8,20 +8,34 @@ from pathlib import Path
 import pytest
 
 from runner.backends import registry
-from runner.backends.local import safe, worker
+from runner.backends.local import listing, safe, worker
 from runner.backends.local.backend import Local
 from runner.backends.local.config import LocalConfig
 from runner.model.backend import Setting
 from runner.model.content import Content
 from runner.model.errors import AcdrunError, Denied, NotFound
 from runner.model.node import Folder, Node
-from runner.model.nodes import State
+from runner.model.nodes import Nodes, State
 from runner.remote.remote import Remote
 from tests.rooms.local.disk import FailingCalls, on
 
 
 async def walk(remote: Remote) -> list[Folder]:
     return [folder async for folder in remote.walk()]
+
+
+def test_files_that_nobody_has_asked_for_weigh_little_and_those_that_were_unpacked_weigh_all(
+    root: Path,
+) -> None:
+    (root / "below").mkdir()
+    for number in range(80):
+        (root / f"{number}").touch()
+    nodes = listing.look(str(root), "").nodes()
+    assert isinstance(nodes, Nodes)
+
+    packed, all_ = nodes.weight(), list(nodes.stamps)
+
+    assert (packed, nodes.weight(), len(all_)) == (11, 81, 81)
 
 
 def test_a_node_shows_size_time_and_identity(root: Path) -> None:

@@ -131,8 +131,8 @@ def tell(nodes: Nodes) -> list[object]:
     numbers = [(nodes.number(kind), nodes.names(kind)) for kind in ("file", "folder", "other")]
     one = nodes.only(nodes.names("file")[:1])
     return [
-        len(nodes), dict(nodes.stamps), [nodes.node(name) for name in sorted(nodes.stamps)], numbers, set(nodes.files()),
-        list(nodes.sizes()), nodes.size(), nodes.faulty(), nodes.timed(), nodes.digests("md5"),
+        len(nodes), dict(nodes.stamps), [nodes.node(name) for name in sorted(nodes.stamps)], numbers,
+        set(nodes.files()), list(nodes.sizes()), nodes.size(), nodes.faulty(), nodes.timed(), nodes.digests("md5"),
         nodes.digests("sha1"), nodes.digest("md5"), nodes.digest("sha1"), nodes.state(), list(one),
         nodes.sized(Nodes.of(nodes)), nodes.has("a"), nodes.sized(one), nodes.same(Nodes.of(nodes)),
     ]  # fmt: skip
