@@ -250,10 +250,12 @@ class Drain:
         return taken
 
     def _write_down(self, ended: Sequence[_End], again: Sequence[_End], limit: int) -> Sequence[Operation]:
+        stage, taken = self._stage.id, list[Operation]()
         ends, retries = [(op.id, o) for op, o in ended], [(op.id, o) for op, o in again]
-        taken = self._queue.take(
-            self._stage.id, most_tries=self._round, limit=limit, ended=ends, retried=retries
-        )
+        if limit:
+            taken = self._queue.take(stage, most_tries=self._round, limit=limit, ended=ends, retried=retries)
+        else:
+            self._queue.finish(stage, ends, retries)
         if ended or again:
             self._ctx.hashes.flush()
         return taken

@@ -125,7 +125,7 @@ def _forget_what_was_taken(self: Queue) -> int:
     return 0
 
 
-def _unwritten(self: Queue, stage: int, ended: Any, retried: Any = ()) -> None:
+def _unwritten(self: Queue, connection: Any, stage: int, ended: Any, retried: Any) -> None:
     """Ends are not written down: what was done stays taken, and what failed is not tried again."""
 
 
@@ -213,7 +213,10 @@ MUTATIONS = (
         lambda: mock.patch.object(Queue, "reopen", _forget_what_was_taken),
     ),
     Mutation(
-        "ends are written down", "false failure|I7", 0, lambda: mock.patch.object(Queue, "finish", _unwritten)
+        "ends are written down",
+        "false failure|I7",
+        0,
+        lambda: mock.patch.object(Queue, "_finish", _unwritten),
     ),
     Mutation(
         "a folder is trashed after what it holds",

@@ -139,7 +139,7 @@ def test_P6_killed_between_the_reply_and_its_commit_sends_nothing_again(
     plan = here.plan(here.pair(), out=here.folder / "saved.plan").path
     stored = len(here.tree("dst").contents)
 
-    whole = Queue.finish
+    whole = Queue._finish
 
     def die(self: Queue, *args: Any) -> None:
         if len(here.tree("dst").contents) > stored:
@@ -147,7 +147,7 @@ def test_P6_killed_between_the_reply_and_its_commit_sends_nothing_again(
         whole(self, *args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Queue, "finish", die)
+        patch.setattr(Queue, "_finish", die)
         dies(here, partial(here.apply, plan) if again == "apply" else here.run)
 
     assert sent(here) == 4
