@@ -114,6 +114,9 @@ class _Window:
             found = await task
             if place < len(found):
                 break
+            await asyncio.sleep(
+                0
+            )  # it has ended just now, and `_done` takes us off its batch in the loop's next turn
         self._stack.pop()
         folder = found[place]
         self._held -= pending.weight

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import pytest
@@ -115,6 +116,37 @@ def test_batches_yield_what_single_folders_do(seed: int) -> None:
     assert batches == run(Tree(answers))
     assert sorted(asked) == sorted(one.path for one in batches)
     assert tree.asked == []
+
+
+def test_a_batch_that_was_cut_short_and_ended_with_another_is_gone_on_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("runner.remote.walk._BATCH", 2)
+    answers: dict[str, Answer] = {"": [folder(name) for name in "abcd"], **{name: [] for name in "abcd"}}
+    both = asyncio.Event()
+    asked: list[Sequence[str]] = []
+
+    async def some(folders: Sequence[str]) -> list[Sequence[Node] | AcdrunError]:
+        asked.append(folders)
+        if len(asked) == 3:
+            asyncio.get_running_loop().call_soon(both.set)
+        if len(asked) in (2, 3):
+            await both.wait()
+        return [answers[path] for path in folders if path != "d" or asked[-1] == ["d"]]  # type: ignore[misc]
+
+    def late(*_: object) -> None:
+        raise TimeoutError("it goes round and round")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(20)
+    try:
+        found = asyncio.run(collect(walk(Tree(answers).list, everything, 2, some=some)))
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+    assert [one.path for one in found] == ["", "a", "b", "c", "d"]
+    assert asked == [[""], ["a", "b"], ["c", "d"], ["d"]]
 
 
 def test_a_place_that_answers_for_few_folders_is_asked_for_few() -> None:
