@@ -21,7 +21,6 @@ from runner.backends.local import (
     rename,
     safe,
     trash,
-    writing,
 )
 from runner.backends.local.backend import Local
 from runner.backends.local.config import LocalConfig
@@ -42,7 +41,6 @@ MODULES: tuple[ModuleType, ...] = (
     rename,
     safe,
     trash,
-    writing,
 )
 
 
