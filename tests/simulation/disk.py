@@ -30,12 +30,9 @@ from runner.backends.local import (
     safe,
     trash,
     untrash,
-    writing,
 )
 
-MODULES = (
-    backend, copying, draft, flush, kernel, landing, listing, reading, rename, safe, trash, untrash, writing,
-)  # fmt: skip
+MODULES = (backend, copying, draft, flush, kernel, landing, listing, reading, rename, safe, trash, untrash)
 MOST_STATES = 64
 """Of the combinations at one instant; where there are more, chance takes so many of them."""
 

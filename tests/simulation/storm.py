@@ -22,9 +22,8 @@ from typing import Any
 import httpx
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-UNDER_WAY = {"file": 4, "batch": 2 * 500, "served": 16}
-"""Uploads at once in each kind of run: the most that one kill may cost. A batch is one effect of all its files,
-and while one gets its names a worker writes the next."""
+UNDER_WAY = {"file": 4, "batch": 500, "served": 16}
+"""Uploads at once in each kind of run: the most that one kill may cost. A batch is one effect of all its files."""
 
 Form = dict[str, tuple[str | None, str | bytes]]
 

@@ -43,9 +43,6 @@ from runner.model.content import CHUNK, Content, Digests
 from runner.model.errors import AcdrunError, Blocked, Exists, NotFound, Stale, Unsupported
 from runner.model.node import Node
 
-_AHEAD = 2
-"""Batches under way where workers write: one more than we publish. More would be copied again after a kill."""
-
 _DAY_NS = 86_400_000_000_000
 
 
@@ -67,11 +64,11 @@ class Local:
         self._reads = Gathering(self._threads, lambda: closing(Folders(self._root)))
         self._digesting = Threads(max(1, (os.cpu_count() or 1) // 2))  # each keeps two cores busy
         self._leftovers: dict[str, Sequence[str]] = {}
-        self._seen = 0
+        self._listed = 0
         self._crew: Crew | None = None
         mask = os.umask(0o077)  # it cannot be read without being set
         os.umask(mask)
-        self._turn, self._turns, self._here = asyncio.Lock(), asyncio.Semaphore(_AHEAD), threading.Lock()
+        self._turn = asyncio.Lock()
         self._disk = Disk(self._root, self._trash, mask)
         self._arriving = Arriving(self._disk, self._threads, threads, self._sweep)
 
@@ -99,7 +96,9 @@ class Local:
 
     async def list_some(self, folders: Sequence[str]) -> Sequence[Sequence[Node] | AcdrunError]:
         """List folders in one call in a thread, until it has been worth it; in a long listing in another process."""
-        self._hire()
+        if self._listed >= LONG and self._crew is None:
+            self._crew = CREW
+            self._crew.join()
         return await self._threads.run(self._list_some, folders)
 
     async def stat(self, path: str) -> Node:
@@ -162,10 +161,7 @@ class Local:
     async def copy_from(
         self, source: Backend, batch: Sequence[Copy], how: Copying
     ) -> Sequence[Copied | None]:
-        """Copy in one thread, where there is much to do with the help of other processes.
-
-        Batches of small files go one at a time through this process: beside each other they would take longer.
-        """
+        """Copy in one thread. Batches of small files go one at a time: beside each other they would take longer."""
         if not isinstance(source, Local):
             raise Unsupported("only what is on a local disk is copied without being sent")
         loop, halt, tell = asyncio.get_running_loop(), threading.Event(), how.moved or (lambda count: None)
@@ -173,22 +169,9 @@ class Local:
         def moved(count: int) -> None:
             loop.call_soon_threadsafe(tell, count)
 
+        copier = Copier(source._root, self._disk, how, enter=self._sweep, moved=moved, halted=halt.is_set)
         small = sum(copy.size for copy in batch) < len(batch) * CHUNK
-        self._seen += len(batch)
-        crew = self._hire() if small and how.durability == "batch" else None
-        turn = self._here if small else nullcontext()
-        copier = Copier(
-            source._root,
-            self._disk,
-            how,
-            enter=self._sweep,
-            moved=moved,
-            halted=halt.is_set,
-            turn=turn,
-            crew=crew,
-        )
-        turns = self._turn if crew is None else self._turns
-        async with turns if small else nullcontext():
+        async with self._turn if small else nullcontext():
             if how.wanted is not None and not how.wanted():
                 return [None] * len(batch)
             done = await self._threads.run(copier.run, batch, halt=halt.set)
@@ -229,13 +212,6 @@ class Local:
         """The file system and the folder's inode."""
         return await self._threads.run(identify, self._root, folder)
 
-    def _hire(self) -> Crew | None:
-        """The workers, once there has been much to do."""
-        if self._seen >= LONG and self._crew is None:
-            self._crew = CREW
-            self._crew.join()
-        return self._crew
-
     def _list(self, folder: str) -> Sequence[Node]:
         return self._nodes(folder, look(self._root, folder))
 
@@ -250,7 +226,7 @@ class Local:
         for folder, columns in zip(folders, found or some(self._root, folders), strict=False):
             one = some(self._root, [folder])[0] if columns is None else columns  # a worker does not say why
             answers.append(one if isinstance(one, AcdrunError) else self._nodes(folder, one))
-        self._seen += sum(len(answer) for answer in answers if not isinstance(answer, AcdrunError))
+        self._listed += sum(len(answer) for answer in answers if not isinstance(answer, AcdrunError))
         return answers
 
     def _stat(self, path: str) -> Node:

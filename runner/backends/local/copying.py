@@ -1,32 +1,43 @@
 """Copying files from one local disk to another, many at a time.
 
-Of each: temporary file > bytes, digested and compared with what is read back > times; in our process or in a worker
-beside it. Then, only here, of all: one flush > their names > one flush of their folders. So a worker that outlives us
-leaves temporary files and publishes nothing. What does not go as simply as that is left as it was, for `put` to do or
-to refuse. Source: reliability.md §2 rule 6 and §3; cells S1 S4 S5 S6, D1 D2, P10 P14.
+Of each: temporary file > bytes, digested and compared with what is read back > times. Then of all: one flush > their
+names > one flush of their folders. What does not go as simply as that is left as it was, for `put` to do or to refuse.
+Source: reliability.md §2 rule 6 and §3; cells S1 S4 S5 S6, D1 D2, P10 P14.
 """
 
 import os
+import secrets
+import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
+from typing import NamedTuple
 
-from runner.backends.local.crew import Crew, Gone
 from runner.backends.local.draft import Disk
-from runner.backends.local.flush import Disks, most_open, sync_all
+from runner.backends.local.faults import WRITING
+from runner.backends.local.flush import most_open, sync_all
 from runner.backends.local.folders import MOST, Folders
+from runner.backends.local.kernel import Carrier
+from runner.backends.local.reading import moved_on, open_listed
 from runner.backends.local.rename import rename_new
-from runner.backends.local.safe import check_new, look, node
-from runner.backends.local.writing import How, Writer, Written, drop, label, temporary
+from runner.backends.local.safe import check_new, let_go, node, ours
 from runner.model import path as paths
 from runner.model.backend import Copied, Copy, Copying
-from runner.model.checksum import Checksum
+from runner.model.checksum import Checksum, hasher
 from runner.model.content import CHUNK
-from runner.model.errors import AcdrunError, Unsynced
+from runner.model.errors import AcdrunError, NoSpace, Unsynced
 
-WORTH = 50
-"""Files from which on it takes longer to write them than to tell a worker of them."""
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
-_ALONE = nullcontext()
+
+class _Written(NamedTuple):
+    """A file that waits for its name. number: in its batch; file: its descriptor."""
+
+    number: int
+    folder: str
+    name: str
+    temp: str
+    file: int
+    checksum: Checksum
 
 
 class Copier:
@@ -34,8 +45,6 @@ class Copier:
 
     source: root of the disk that is read. enter: called with each folder before something is put there.
     moved: told, in this thread, how many bytes of a large file went over; halted: asked whether to give up.
-    turn: held for what is done in our process, where two at once would only take each other's time.
-    crew: writes for us, if one of its workers is free.
     """
 
     def __init__(
@@ -47,130 +56,125 @@ class Copier:
         enter: Callable[[str], None],
         moved: Callable[[int], None],
         halted: Callable[[], bool],
-        turn: AbstractContextManager[object] = _ALONE,
-        crew: Crew | None = None,
     ) -> None:
-        self._source, self._disk, self._how = source, disk, how
-        self._enter, self._moved, self._halted = enter, moved, halted
-        self._turn, self._crew = turn, crew
-        self._targets = Folders(disk.root, self._entering)
-        self._label, self._told = "", False
-        self._temps: dict[int, str] = {}
+        self._how, self._enter, self._moved, self._halted = how, enter, moved, halted
+        self._sources, self._targets = Folders(source), Folders(disk.root, self._entering)
+        self._label, self._now = secrets.token_hex(6), time.time_ns()
+        self._temps: dict[str, str] = {}
+        self._files: set[int] = set()
+        self._written: list[_Written] = []
+        self._done: list[Copied | None] = []
 
     def run(self, batch: Sequence[Copy]) -> Sequence[Copied | None]:
         """What became of each file; see `Peer.copy_from`. Raises Unsynced."""
-        done: list[Copied | None] = [None] * len(batch)
+        self._done = [None] * len(batch)
         most = most_open() if self._how.durability == "batch" else 1
         try:
-            for start in range(0, len(batch), most):
+            for number, copy in enumerate(batch):
                 if self._halted():
+                    return self._done
+                try:
+                    self._write(number, copy)
+                except NoSpace:
                     break
-                for number, copied in self._some(batch[start : start + most]):
-                    done[start + number] = copied
+                except AcdrunError:
+                    continue  # it is about this one file, and whoever puts it will be told the same
+                if len(self._written) >= most:
+                    self._publish()
+            self._publish()
         except Unsynced:
             raise
         except AcdrunError:
             pass  # some disks have no room only when they are to confirm what was written
         finally:
-            self._targets.close()
-        return done
-
-    def _some(self, batch: Sequence[Copy]) -> Sequence[tuple[int, Copied]]:
-        """Those that got their names."""
-        disks = Disks()
-        try:
-            for folder in dict.fromkeys(paths.parent(copy.path) for copy in batch):
-                with suppress(AcdrunError, OSError):  # whatever is written there gets no name
-                    disks.add(self._targets.fd(folder))
-            whole = disks.whole(len(batch))
-            written = self._beside(batch, not whole)
-            with self._turn:
-                if written is None:
-                    written = self._here(batch, not whole)
-                if self._halted():
-                    return ()
-                return self._published(batch, written, disks if whole else None)
-        finally:
             self._discard()
-            disks.close()
-
-    def _order(self, batch: Sequence[Copy], confirmed: bool) -> How:
-        self._label = label()
-        self._temps = dict(enumerate(paths.parent(copy.path) for copy in batch))
-        how = self._how
-        return How(self._source, self._disk.root, self._label, how.algorithm, how.proven, confirmed)
-
-    def _beside(self, batch: Sequence[Copy], confirmed: bool) -> Sequence[Written] | None:
-        """What a worker has written; None when it is to be done here."""
-        if self._crew is None or len(batch) < WORTH:
-            return None
-        how = self._order(batch, confirmed)
-        try:
-            written = self._crew.write(how, self._disk.mask, batch, self._halted)
-        except Gone:
-            self._discard()
-            return None
-        self._left(written or ())
-        self._told = written is not None  # and not seen by us
-        for one in written or ():
-            if one.size > CHUNK:
-                self._moved(one.size)
-        return written
-
-    def _here(self, batch: Sequence[Copy], confirmed: bool) -> Sequence[Written]:
-        how = self._order(batch, confirmed)
-        self._told = False
-        written = Writer(how, enter=self._entering, moved=self._moved, halted=self._halted).run(batch)
-        self._left(written)
-        return written
-
-    def _left(self, written: Sequence[Written]) -> None:
-        """Of an order that went well, no other temporary files are there."""
-        self._temps = {one.number: self._temps[one.number] for one in written}
+        return self._done
 
     def _entering(self, folder: str) -> None:
         check_new(folder)
         self._enter(folder)
 
-    def _published(
-        self, batch: Sequence[Copy], written: Sequence[Written], disks: Disks | None
-    ) -> Sequence[tuple[int, Copied]]:
+    def _write(self, number: int, copy: Copy) -> None:
+        folder, _, name = copy.path.rpartition("/")
+        if paths.fault(name) or ours(name):
+            return
+        target = self._targets.fd(folder)
+        source, listed = open_listed(
+            self._sources.fd(paths.parent(copy.origin)), copy.origin, copy.generation
+        )
+        try:
+            with WRITING:
+                temp = f".acdrun-{self._label}{number:04x}.partial"
+                file = os.open(temp, _NEW, 0o666, dir_fd=target)
+                self._files.add(file)
+                self._temps[temp] = folder
+                checksum = self._bytes(source, file, listed.st_size)
+                if checksum is None or moved_on(source, listed) or _other(checksum, copy.known):
+                    return
+                if copy.mtime_ns is not None:
+                    os.utime(file, ns=(self._now, copy.mtime_ns))
+        finally:
+            let_go(source)
+        self._written.append(_Written(number, folder, name, temp, file, checksum))
+
+    def _bytes(self, source: int, file: int, size: int) -> Checksum | None:
+        """The checksum of what was read and stored; None when the two differ, or are not `size` bytes."""
+        algorithm, proven = self._how.algorithm, self._how.proven
+        if size > CHUNK:
+            return Carrier(
+                source, file, size, algorithm, proven=proven, moved=self._moved, halted=self._halted
+            ).run()
+        data = os.read(source, size + 1)
+        if (
+            len(data) != size
+            or os.write(file, data) != size
+            or (proven and os.pread(file, size + 1, 0) != data)
+        ):
+            return None
+        return Checksum(algorithm, hasher(algorithm, data).hexdigest())
+
+    def _publish(self) -> None:
         """Have all that was written confirmed, give it its names, and have these confirmed."""
-        if not written:
-            return ()
-        if disks is not None:
-            disks.sync()
-            written = [one for one in written if one.dev in disks]
-        algorithm, folders = self._how.algorithm, dict[str, None]()
-        named: list[tuple[int, Copied]] = []
-        for one in written:
-            folder, _, name = batch[one.number].path.rpartition("/")
-            folders[folder] = None
-            seen = self._named(one, folder, name)
-            if seen is not None:
-                named.append((one.number, Copied(node(name, seen), Checksum(algorithm, one.digest))))
+        folders: dict[str, list[int]] = {}
+        for one in self._written:
+            folders.setdefault(one.folder, []).append(one.file)
+        sync_all(folders.values())
+        named = [(one, seen) for one in self._written if (seen := self._name(one)) is not None]
         names = list(folders)
         for start in range(0, len(names), MOST):  # no more than can be open at a time
             sync_all([[self._targets.fd(folder)] for folder in names[start : start + MOST]])
-        return named
+        for one, seen in named:
+            self._done[one.number] = Copied(node(one.name, seen), one.checksum)
+        self._close()
 
-    def _named(self, one: Written, folder: str, name: str) -> os.stat_result | None:
+    def _name(self, one: _Written) -> os.stat_result | None:
         """What the file is under its name; None when it could not get it, or lost it at once."""
-        temp = temporary(self._label, one.number)
         try:
-            target = self._targets.fd(folder)
-            if self._told and not one.still(look(target, temp)):
-                return None
-            rename_new(target, temp, target, name)
-            del self._temps[one.number]
-            seen = look(target, name)
+            target = self._targets.fd(one.folder)
+            rename_new(target, one.temp, target, one.name)
+            del self._temps[one.temp]
+            seen = os.fstat(one.file)
         except (OSError, AcdrunError):
             return None
-        return seen if one.still(seen) else None
+        return seen if seen.st_nlink else None
+
+    def _close(self) -> None:
+        self._written.clear()
+        for file in self._files:
+            let_go(file)
+        self._files.clear()
 
     def _discard(self) -> None:
-        """Leave no temporary file; one that stays is swept by a later put."""
-        for number, folder in self._temps.items():
-            with suppress(AcdrunError):
-                drop(self._targets.fd(folder), temporary(self._label, number))
+        """Leave nothing open, and no temporary file."""
+        self._close()
+        for temp, folder in self._temps.items():
+            with suppress(OSError, AcdrunError):  # a later put sweeps it
+                os.unlink(temp, dir_fd=self._targets.fd(folder))
         self._temps.clear()
+        self._sources.close()
+        self._targets.close()
+
+
+def _other(checksum: Checksum, known: Checksum | None) -> bool:
+    """Are these other bytes than those that were known?"""
+    return known is not None and known.algorithm == checksum.algorithm and known != checksum

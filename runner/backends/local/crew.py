@@ -1,7 +1,7 @@
-"""Processes beside this one that list folders, and write files that get their names from us.
+"""Processes beside this one that list folders.
 
-Threads do not help: each `stat` hands the interpreter's lock over. Workers are shared by all disks, hired when there
-turns out to be much to do, and end with the last disk, or with this process, whose end of the pipe goes with it.
+Threads do not help: each `stat` hands the interpreter's lock over. Workers are shared by all disks, hired when a
+listing turns out to be long, and end with the last disk, or with this process, whose end of the pipe goes with it.
 """
 
 import fcntl
@@ -10,7 +10,7 @@ import select
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -18,8 +18,6 @@ from typing import IO
 import runner
 from runner.backends.local import worker
 from runner.backends.local.listing import Columns
-from runner.backends.local.writing import How, Wanted, Written
-from runner.model.errors import Unsynced
 
 LONG = 2000
 """Nodes of one disk from which on a listing is long: they take about as long as a worker takes to be ready."""
@@ -27,17 +25,10 @@ LONG = 2000
 _PATIENCE_S = 0.1
 """How long a thread waits for a worker. Where workers take longer the disk is slow, and threads wait beside them."""
 
-_HALT_S = 0.1
-"""How often a thread that waits for files looks whether they are still wanted."""
-
 _PIPE = 1 << 20
 """Bytes in a pipe: an answer does not wait for its reader."""
 
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from runner.backends.local.worker import main; main()"
-
-
-class Gone(Exception):
-    """A worker was lost, or let go of, before it had answered: what it has written is not known."""
 
 
 class Crew:
@@ -79,26 +70,6 @@ class Crew:
             return None
         self._give(one)
         return found
-
-    def write(
-        self, how: How, mask: int, order: Sequence[Wanted], halted: Callable[[], bool]
-    ) -> Sequence[Written] | None:
-        """As `Writer.run`, with nothing for an order that failed as a whole; None when no worker could be had.
-
-        mask: the umask to write with. Raises Gone, Unsynced.
-        """
-        one = self._take()
-        if one is None:
-            return None
-        try:
-            written, unsynced = one.write(how, mask, order, halted)
-        except (OSError, EOFError, ValueError, TypeError) as error:
-            self._drop(one)
-            raise Gone from error
-        self._give(one)
-        if unsynced:
-            raise Unsynced(unsynced)
-        return written
 
     def _take(self) -> "_Worker | None":
         with self._changed:
@@ -170,23 +141,6 @@ class _Worker:
         """Raises OSError, EOFError when it is gone."""
         worker.send(self._asked, (root, list(folders)))
         return [columns and Columns(*columns) for columns in worker.receive(self._told)]
-
-    def write(
-        self, how: How, mask: int, order: Sequence[Wanted], halted: Callable[[], bool]
-    ) -> tuple[Sequence[Written], str]:
-        """What it has written, and what it could not have confirmed. Raises OSError, EOFError when it is gone."""
-        plain = [(*wanted[:5], wanted[5] and tuple(wanted[5])) for wanted in order]
-        worker.send(self._asked, (tuple(how), mask, plain))
-        heard = select.poll()
-        heard.register(self._told, select.POLLIN)
-        while not heard.poll(_HALT_S * 1000):
-            if halted():
-                raise InterruptedError
-        written, unsynced = worker.receive(self._told)
-        told = [Written(*one) for one in written]
-        if any(not 0 <= one.number < len(order) for one in told) or len({o.number for o in told}) < len(told):
-            raise ValueError("files that nobody asked for")
-        return told, unsynced
 
     def end(self) -> None:
         """It has no work, or is gone already."""

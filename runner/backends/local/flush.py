@@ -13,8 +13,7 @@ import sys
 from collections.abc import Callable, Collection, Sequence
 
 from runner.backends.local.faults import unsynced
-from runner.backends.local.safe import let_go, sync
-from runner.model.errors import Damaged
+from runner.backends.local.safe import sync
 
 FEW = 16
 """So many are confirmed one by one: what others have written to the same disk is none of our business."""
@@ -50,43 +49,6 @@ _CALL, _ASK = _system_calls()
 def most_open() -> int:
     """How many files may wait for their confirmation at a time."""
     return max(1, min(MOST_OPEN, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2))
-
-
-class Disks:
-    """The file systems that files are about to be written to, by whichever process.
-
-    `syncfs` tells of the errors since its descriptor was opened: the kernel notes at each open which error of the file
-    system was the last, and compares. So the descriptors are ours, are opened before anything is written, and serve for
-    one order of files: on one that is shared, who asks first is told, and the next hears nothing. That of a folder
-    will do. An fsync by whoever opens a file anew will not: its error is forgotten with its inode.
-    """
-
-    def __init__(self) -> None:
-        self._fds: dict[int, int] = {}
-
-    def __contains__(self, device: int) -> bool:
-        return device in self._fds
-
-    def add(self, folder: int) -> None:
-        """That of an open folder. Raises OSError."""
-        device = os.fstat(folder).st_dev
-        if device not in self._fds:
-            self._fds[device] = os.dup(folder)
-
-    def whole(self, files: int) -> bool:
-        """May one flush of each be relied on, and is it less than one of each of so many files?"""
-        return files > FEW and _CALL is not None and all(map(_whole, self._fds.values()))
-
-    def sync(self) -> None:
-        """Have them confirm all that was written. Raises Damaged: of which file it is not known."""
-        for fd in self._fds.values():
-            if _CALL is None or _CALL(fd) != 0:
-                raise Damaged("the disk did not confirm all that was written to it")
-
-    def close(self) -> None:
-        """Let go of them."""
-        while self._fds:
-            let_go(self._fds.popitem()[1])
 
 
 def sync_all(groups: Collection[Sequence[int]]) -> None:

@@ -1,18 +1,16 @@
-"""A process that lists folders and writes files for another one, until that closes the pipe or is gone.
+"""A process that lists folders for another one, until that closes the pipe or is gone. It imports little.
 
-It imports little. It reads, and makes temporary files that only its parent gives names, so one that outlives its
-parent by a moment harms nobody.
+It only reads, so one that outlives its parent by a moment harms nobody.
 """
 
 import marshal
 import os
-import select
 import sys
 from collections.abc import Sequence
 from typing import IO, Any
 
 from runner.backends.local.listing import Columns, look
-from runner.model.errors import AcdrunError, Unsynced
+from runner.model.errors import AcdrunError
 
 ENOUGH = 1000
 """Nodes that take longer to list than a thread or a process takes to answer."""
@@ -58,22 +56,6 @@ def _whole(pipe: IO[bytes], size: int) -> bytes:
     return data
 
 
-def written(how: Sequence[Any], mask: int, order: Sequence[Any]) -> tuple[list[tuple[Any, ...]], str]:
-    """See `Writer.run`; nothing for an order that failed as a whole, and why, if the disk did not confirm it."""
-    from runner.backends.local.writing import How, Writer
-
-    os.umask(mask)
-    gone = select.poll()
-    gone.register(sys.stdin, select.POLLIN)  # while an order is carried out nothing comes but the end
-    try:
-        files = Writer(How(*how), halted=lambda: bool(gone.poll(0))).run(order)
-    except Unsynced as error:
-        return [], error.message
-    except AcdrunError:
-        return [], ""
-    return [tuple(one) for one in files], ""
-
-
 def main() -> None:
     """Answer on the standard output what is asked on the standard input; None for what cannot be listed."""
     asked, told = sys.stdin.buffer, sys.stdout.buffer
@@ -81,11 +63,7 @@ def main() -> None:
     told.flush()
     try:
         while True:
-            order = receive(asked)
-            if len(order) > 2:
-                send(told, written(*order))
-                continue
-            root, folders = order
+            root, folders = receive(asked)
             found = some(root, folders)
             send(told, [tuple(one) if isinstance(one, Columns) else None for one in found])
     except (EOFError, OSError):

@@ -23,7 +23,6 @@ from runner.backends.local import (
     safe,
     spans,
     trash,
-    writing,
 )
 from runner.backends.local.backend import Local
 from runner.backends.local.config import LocalConfig
@@ -46,7 +45,6 @@ MODULES: tuple[ModuleType, ...] = (
     safe,
     spans,
     trash,
-    writing,
 )
 
 
