@@ -4,11 +4,11 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any
 
 from runner.backends.local.draft import Disk
 from runner.backends.local.flush import FEW, most_open
+from runner.backends.local.handed import Handed
 from runner.backends.local.landing import Arrival, Landing
 from runner.backends.local.threads import Threads
 from runner.model.errors import AcdrunError
@@ -45,17 +45,7 @@ class Arriving:
         self._waiting.append(mine)
         if not self._couriers or (self._apart and len(self._couriers) < self._most):
             self._couriers.add(asyncio.create_task(self._carry()))
-        try:
-            await mine.over
-        except asyncio.CancelledError:
-            if mine in self._waiting:
-                self._waiting.remove(mine)
-                mine.settled = True
-            while not mine.settled:
-                mine.over = asyncio.get_running_loop().create_future()
-                with suppress(asyncio.CancelledError):
-                    await mine.over
-            raise
+        await mine.wait(self._waiting)
         if isinstance(mine.error, AcdrunError):  # each raises its own, for the place will be named in it
             raise type(mine.error)(mine.error.message) from mine.error
         if mine.error is not None:
@@ -90,9 +80,8 @@ class Arriving:
         finally:
             self._gone -= len(some)
             for call in some:
-                call.settled, call.error = True, failure
-                if not call.over.done():
-                    call.over.set_result(None)
+                call.error = failure
+                call.settle()
 
     def _store(self, some: Sequence[Arrival]) -> float:
         began = time.perf_counter()
@@ -100,13 +89,11 @@ class Arriving:
         return time.perf_counter() - began
 
 
-class _Call:
-    """One file on its way. over: done when it is settled, as its arrival says, or `error`."""
+class _Call(Handed):
+    """One file on its way."""
 
-    __slots__ = ("arrival", "error", "over", "settled")
+    __slots__ = ("arrival",)
 
     def __init__(self, arrival: Arrival) -> None:
+        super().__init__()
         self.arrival = arrival
-        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.settled = False
-        self.error: Exception | None = None

