@@ -69,8 +69,11 @@ def _no_file(path: str, expect: str | None) -> Changed | Blocked | NotFound:
     return NotFound("no such file") if not path else Blocked("not a file")
 
 
-class Reading:
-    """One file being read. Every method blocks; `close` must be called in the end, twice if you like."""
+class Opened:
+    """A file that is read piece by piece, as it was listed. Every method blocks.
+
+    `close` must be called in the end, twice if you like.
+    """
 
     def __init__(self, path: str, expect: str | None) -> None:
         self._path = path
@@ -84,27 +87,38 @@ class Reading:
         """Has the last byte been read and the file closed?"""
         return self._file < 0
 
-    def start(self, folders: Folders) -> bytes:
-        """Open the file and read its first piece, which is all of it when it is small."""
-        folder = folders.fd(paths.parent(self._path))
-        self._file, self._seen = open_listed(folder, self._path, self._expect)
-        self._left = self._seen.st_size
-        return self.more()
-
-    def more(self) -> bytes:
-        """The next piece; after the last one the file has been compared with what it was, and is closed."""
-        with READING:
-            chunk = os.read(self._file, min(CHUNK, self._left + 1))
-            self._left -= len(chunk)
-            if self._left > 0 and chunk:
-                return chunk
-            if self._left or moved_on(self._file, self._seen):
-                raise Changed("moved on while it was read")
-        self.close()
-        return chunk
-
     def close(self) -> None:
         """Leave nothing open."""
         file, self._file = self._file, -1
         if file >= 0:
             let_go(file)
+
+    def _open(self, folder: int) -> None:
+        self._file, self._seen = open_listed(folder, self._path, self._expect)
+
+    def _read(self, chunk: bytes) -> bytes:
+        """Note a piece. After the last one the file is compared with what it was, and closed."""
+        self._left -= len(chunk)
+        if self._left > 0 and chunk:
+            return chunk
+        with READING:
+            if self._left or moved_on(self._file, self._seen):
+                raise Changed("moved on while it was read")
+        self.close()
+        return chunk
+
+
+class Reading(Opened):
+    """A whole file being read."""
+
+    def start(self, folders: Folders) -> bytes:
+        """Open the file and read its first piece, which is all of it when it is small."""
+        self._open(folders.fd(paths.parent(self._path)))
+        self._left = self._seen.st_size
+        return self.more()
+
+    def more(self) -> bytes:
+        """The next piece."""
+        with READING:
+            chunk = os.read(self._file, min(CHUNK, self._left + 1))
+        return self._read(chunk)

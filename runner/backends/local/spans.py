@@ -10,8 +10,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
 from runner.backends.local.faults import READING
-from runner.backends.local.reading import moved_on, open_listed
-from runner.backends.local.safe import let_go, open_folder
+from runner.backends.local.reading import Opened, moved_on, open_listed
+from runner.backends.local.safe import folder, let_go
 from runner.model import path as paths
 from runner.model.checksum import Checksum, hasher
 from runner.model.content import CHUNK, Digests
@@ -30,7 +30,8 @@ def digest_parts(
     Both digests are made of the same bytes in memory, each in a thread of its own: the digest of the whole cannot be
     divided, so that of the parts comes at no more time where there is a second core.
     """
-    file, seen = _open(root, path, expect)
+    with folder(root, paths.parent(path)) as above:
+        file, seen = open_listed(above, path, expect)
     whole, part, parts = hasher(algorithm), hasher(algorithm), list[str]()
 
     def digest(piece: memoryview, ends: bool) -> None:
@@ -64,23 +65,18 @@ def digest_parts(
     return Digests(seen.st_size, Checksum(algorithm, whole.hexdigest()), parts)
 
 
-class Span:
-    """A part being read. Every method blocks; `close` must be called in the end, twice if you like."""
+class Span(Opened):
+    """A part being read."""
 
     def __init__(self, root: str, path: str, expect: str | None, start: int, size: int) -> None:
-        self._root, self._path, self._expect = root, path, expect
+        super().__init__(path, expect)
+        self._root = root
         self._at, self._left = start, size
-        self._file = -1
-        self._seen: os.stat_result
-
-    @property
-    def over(self) -> bool:
-        """Has the last byte been read and the file closed?"""
-        return self._file < 0
 
     def start(self) -> bytes:
         """Open the file and read the first piece."""
-        self._file, self._seen = _open(self._root, self._path, self._expect)
+        with folder(self._root, paths.parent(self._path)) as above:
+            self._open(above)
         if (advise := getattr(os, "posix_fadvise", None)) is not None:
             # Parts are read side by side: asked for as a whole, each comes from a slow disk in one go.
             with suppress(OSError):
@@ -88,27 +84,8 @@ class Span:
         return self.more()
 
     def more(self) -> bytes:
-        """The next piece; after the last one the file has been compared with what it was, and is closed."""
+        """The next piece."""
         with READING:
             chunk = os.pread(self._file, min(_SENT, self._left), self._at)
-            self._at, self._left = self._at + len(chunk), self._left - len(chunk)
-            if self._left and chunk:
-                return chunk
-            if self._left or moved_on(self._file, self._seen):
-                raise Changed("moved on while it was read")
-        self.close()
-        return chunk
-
-    def close(self) -> None:
-        """Leave nothing open."""
-        file, self._file = self._file, -1
-        if file >= 0:
-            let_go(file)
-
-
-def _open(root: str, path: str, expect: str | None) -> tuple[int, os.stat_result]:
-    folder = open_folder(root, paths.parent(path))
-    try:
-        return open_listed(folder, path, expect)
-    finally:
-        let_go(folder)
+        self._at += len(chunk)
+        return self._read(chunk)
