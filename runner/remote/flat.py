@@ -274,6 +274,8 @@ def _nodes(rows: Sequence[tuple[Any, ...]], packs: Sequence[Pack], folders: list
         if not folders or set(folders).isdisjoint(pack.names.split("/")):
             return Packed(pack, sorted(folders))
     files = [*map(_node, rows), *(node for pack in packs for node in pack.nodes())]
+    if rows and packs:
+        files.sort(key=itemgetter(0))
     return [*files, *(Node(name, "folder") for name in folders)]
 
 

@@ -26,7 +26,8 @@ def fill(here: World, source: Nested, destination: Nested) -> None:
 
 def pair(mode: str, compare: str = "auto") -> dict[str, object]:
     """One pair without limits, for whole trees come and go here."""
-    limits = {"source": {"empty": "allow"}, "trash": {"max": "100%"}, "overwrite": {"max": "100%"}}
+    trash = {"max": "100%", "no_history": "allow"}
+    limits = {"source": {"empty": "allow"}, "trash": trash, "overwrite": {"max": "100%"}}
     return World.ends(mode, checksum={"compare": compare}, guard=limits)
 
 

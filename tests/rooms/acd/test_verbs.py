@@ -10,6 +10,7 @@ from runner.backends.acd import content as contents
 from runner.backends.acd.backend import Acd
 from runner.backends.acd.servers import AMAZON
 from runner.backends.acd.wire import AcdWire
+from runner.model.backend import Quota
 from runner.model.content import Content
 from runner.model.errors import (
     BadAnswer,
@@ -245,7 +246,7 @@ def test_quota_is_read_and_nonsense_is_not() -> None:
     good = Service(("GET", "account/quota", {"quota": 100, "available": 30}))
     bad = Service(("GET", "account/quota", {"quota": "100", "available": -1}))
 
-    assert run(drive(good).quota()) == (100, 70, 30)
+    assert run(drive(good).quota()) == Quota(100, 70, 30)
     with pytest.raises(BadAnswer):
         run(drive(bad).quota())
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runner.model.errors import Truncated
@@ -104,6 +104,7 @@ DIGESTS = st.sampled_from(["generations", "none", "some"])
 
 
 @given(ODD_KEYS, DIGESTS, st.booleans(), st.booleans(), st.integers(1, 9), st.integers(1, 12))
+@example({"a": 0, "A": 0, "a-b": 0, "\udc80": 0}, "generations", False, False, 2, 1)
 def test_columns_come_to_what_their_nodes_come_to(
     sizes: dict[str, int], digests: str, filtered: bool, folded: bool, length: int, most: int
 ) -> None:
