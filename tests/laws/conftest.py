@@ -1,9 +1,10 @@
 """Laws run thousands of times, so their databases do not wait for the disk: a killed process, unlike a power
-cut, loses nothing that it has handed to the system.
+cut, loses nothing that it has handed to the system. Other tests get no share in this: it ends with each module.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from runner.engine import early, reading
 from runner.state.database import Database
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def eager() -> Iterator[None]:
     """Begin early wherever that may be, however small the trees."""
     with pytest.MonkeyPatch.context() as patch:
@@ -20,13 +21,13 @@ def eager() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def unsynced() -> Iterator[None]:
     """Open every database with `synchronous=OFF`."""
     whole = Database.__init__
 
-    def quick(self: Database, path: Path, schema: str, version: int, **_: object) -> None:
-        whole(self, path, schema, version, synchronous="OFF")
+    def quick(self: Database, path: Path, schema: str, version: int, **rest: Any) -> None:
+        whole(self, path, schema, version, **{**rest, "synchronous": "OFF"})
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Database, "__init__", quick)

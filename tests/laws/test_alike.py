@@ -17,7 +17,7 @@ from tests.lab.worlds import Ended, World
 
 from .test_names import told_apart
 from .test_runs import modes
-from .trees import Nested, flat, trees, world
+from .trees import UNLIMITED, Nested, flat, trees, world
 
 NAMES = ["a", "b", "A", "\u00e9", "~"]
 SUMS = st.sampled_from([None, *(Checksum("md5", digest) for digest in "xy"), Checksum("sha256", "x")])
@@ -73,9 +73,8 @@ def test_what_is_counted_as_the_same_is_what_the_rules_leave_as_it_is(
 
 def planned(here: World, mode: str, compare: str, *, each: bool) -> tuple[object, ...]:
     """A plan as far as anyone can see it."""
-    limits = {"source": {"empty": "allow"}, "trash": {"max": "100%"}, "overwrite": {"max": "100%"}}
     more = {"case": "rename"} if here.fields["dst"].get("folds") else {}
-    manifest = here.pair(mode, checksum={"compare": compare}, guard=limits, **more)
+    manifest = here.pair(mode, checksum={"compare": compare}, guard=UNLIMITED, **more)
     with mock.patch.object(Expansion, "each", each):
         ended: Ended = here.plan(manifest)
     return ended.code, ended.stages, ended.changes, ended.troubles, ended.found

@@ -17,13 +17,8 @@ from runner.model.errors import PlanStale
 from tests.lab.worlds import Ended, World, steps
 
 from .killing import Guillotine, Killed, Mortal
-from .trees import PLAIN, Nested, flat, trees, world
+from .trees import PLAIN, UNLIMITED, Nested, flat, trees, world
 
-LIMITS = {
-    "source": {"empty": "allow"},
-    "trash": {"max": "100%", "no_history": "allow"},
-    "overwrite": {"max": "100%"},
-}
 KINDS: list[dict[str, object]] = [
     {"algorithms": []},
     {"algorithms": ["md5"]},
@@ -87,7 +82,7 @@ def chain(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
 def pair(mode: str, source: str, destination: str, compare: str) -> dict[str, Any]:
     """A pair without limits, for whole trees come and go here."""
     return World.ends(
-        mode, source=source, destination=destination, checksum={"compare": compare}, guard=LIMITS
+        mode, source=source, destination=destination, checksum={"compare": compare}, guard=UNLIMITED
     )
 
 

@@ -15,7 +15,7 @@ from runner.model.errors import PlanStale
 from tests.lab.worlds import Ended, Files, World, contents
 
 from .killing import Guillotine, Killed, Mortal
-from .trees import PLAIN, Nested, flat, trees, world
+from .trees import PLAIN, UNLIMITED, Nested, flat, trees, world
 
 SOURCE: Files = {"a/x": "1", "a/y": "2", "a-b": "3", "b/c/d": "4", "same": "s", "empty": None, "r": "new"}
 DESTINATION: Files = {
@@ -174,12 +174,11 @@ def applied_again(here: World, plan: Path) -> Ended:
 def test_P2_P3_P6_P9_a_run_killed_again_and_again_ends_as_if_never_killed(
     source: Nested, destination: Nested, cuts: list[tuple[int, bool]]
 ) -> None:
-    limits = {"source": {"empty": "allow"}, "trash": {"max": "100%"}, "overwrite": {"max": "100%"}}
     with world() as here:
         theirs = {p: d for p, d in flat(destination).items() if fits(p, d, flat(source))}
         fresh(here, flat(source), theirs)
         trial = Trial(here, "mirror")
-        manifest = here.pair("mirror", guard=limits)
+        manifest = here.pair("mirror", guard=UNLIMITED)
 
         for number, after in cuts:
             trial.live(number, after=after, act=partial(here.run, manifest))

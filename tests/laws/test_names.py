@@ -9,7 +9,7 @@ from runner.plan.alias import alias
 from tests.lab.worlds import World
 
 from .test_runs import kept, kinds, modes
-from .trees import Nested, flat, trees, world
+from .trees import UNLIMITED, Nested, flat, trees, world
 
 HARD = ["a", "A", "b", "B", "\u00e9", "e\u0301", "\u00c9", "a.b", "~"]
 
@@ -27,8 +27,7 @@ def contents(tree: Nested) -> dict[str, str | None]:
 
 def open_handed(here: World, mode: str, compare: str = "auto") -> Manifest:
     """The pair's manifest: `case: rename`, and no limits."""
-    limits = {"source": {"empty": "allow"}, "trash": {"max": "100%"}, "overwrite": {"max": "100%"}}
-    return here.pair(mode, case="rename", checksum={"compare": compare}, guard=limits)
+    return here.pair(mode, case="rename", checksum={"compare": compare}, guard=UNLIMITED)
 
 
 def stored(here: World, path: str) -> list[bytes]:

@@ -13,9 +13,8 @@ from tests.lab.worlds import Files, contents
 
 from .killing import Guillotine
 from .test_killed import Trial, deaths, fits, fresh
-from .trees import PLAIN, Nested, flat, trees, world
+from .trees import PLAIN, UNLIMITED, Nested, flat, trees, world
 
-FREE = {"source": {"empty": "allow"}, "trash": {"max": "100%"}, "overwrite": {"max": "100%"}}
 KINDS: list[dict[str, object]] = [{"algorithms": []}, {"algorithms": ["md5"]}, {"mtime_ns": None}]
 kinds = st.sampled_from(KINDS)
 compares = st.sampled_from(["auto", "hash", "size"])
@@ -68,7 +67,7 @@ def test_a_mirror_after_renames_is_the_source_and_was_sent_no_more_than_it_lacke
         here.fields = {"src": ours, "dst": theirs}
         fresh(here, source, there)
         before = here.files("dst")
-        manifest = here.pair("mirror", checksum={"compare": compare}, guard=FREE)
+        manifest = here.pair("mirror", checksum={"compare": compare}, guard=UNLIMITED)
 
         ended, again = here.run(manifest), here.run(manifest)
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tests.lab.worlds import World, contents, steps
 
-from .trees import PLAIN, Nested, flat, trees, world
+from .trees import PLAIN, UNLIMITED, Nested, flat, trees, world
 
 BY: list[dict[str, object]] = [
     {"algorithms": []},
@@ -26,9 +26,7 @@ def fill(here: World, source: Nested, destination: Nested) -> None:
 
 def pair(mode: str, compare: str = "auto") -> dict[str, object]:
     """One pair without limits, for whole trees come and go here."""
-    trash = {"max": "100%", "no_history": "allow"}
-    limits = {"source": {"empty": "allow"}, "trash": trash, "overwrite": {"max": "100%"}}
-    return World.ends(mode, checksum={"compare": compare}, guard=limits)
+    return World.ends(mode, checksum={"compare": compare}, guard=UNLIMITED)
 
 
 @given(trees(), trees(), kinds, kinds, st.sampled_from(["auto", "hash"]))

@@ -15,6 +15,13 @@ NAMES = ["a", "a-b", "a.b", "b", "\u00e9", "e\u0301", "A", " ", "~", "\x01", "\U
 PLAIN = ["a", "a-b", "a.b", "b", "~"]
 """Names that even a folding place can tell apart."""
 
+UNLIMITED = {
+    "source": {"empty": "allow"},
+    "trash": {"max": "100%", "no_history": "allow"},
+    "overwrite": {"max": "100%"},
+}
+"""The guard of a law in which whole trees come and go: it refuses nothing."""
+
 Nested = dict[str, "Nested | str"]
 """A folder: its files' content and its folders by name."""
 
