@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -68,8 +69,12 @@ def _run(ablation: Ablation, answer: "multiprocessing.connection.Connection") ->
         "-W",
         "ignore",
     ]
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        pytest.main([*options, f"--basetemp={folder}/t", *ablation.missed], plugins=[recorder])
+    try:
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            pytest.main([*options, f"--basetemp={folder}/t", *ablation.missed], plugins=[recorder])
+    except BaseException:
+        answer.send([f"it ended with {traceback.format_exc()}", *ablation.missed])
+        raise
     shutil.rmtree(folder, ignore_errors=True)
     survivors = []
     for name in ablation.missed:
