@@ -19,10 +19,10 @@ from unittest import mock
 
 from runner.backends.local import (
     backend,
+    carrying,
     copying,
     draft,
     flush,
-    kernel,
     landing,
     listing,
     reading,
@@ -32,7 +32,7 @@ from runner.backends.local import (
     untrash,
 )
 
-MODULES = (backend, copying, draft, flush, kernel, landing, listing, reading, rename, safe, trash, untrash)
+MODULES = (backend, carrying, copying, draft, flush, landing, listing, reading, rename, safe, trash, untrash)
 MOST_STATES = 64
 """Of the combinations at one instant; where there are more, chance takes so many of them."""
 
@@ -155,20 +155,6 @@ class Disk:
         with self._lock:
             self.events.append(Synced(self._fd(fd), os.fstat(fd).st_mtime_ns))
 
-    def copy_file_range(self, source: int, target: int, count: int, at: int, to: int) -> int:
-        """See os.copy_file_range; a file is written from its start to its end."""
-        with self._lock:
-            count = os.copy_file_range(source, target, count, at, to)
-            self.events.append(Wrote(self._fd(target), os.pread(target, count, to)))
-            return count
-
-    def sendfile(self, target: int, source: int, at: int, count: int) -> int:
-        """See os.sendfile."""
-        with self._lock:
-            count = os.sendfile(target, source, at, count)
-            self.events.append(Wrote(self._fd(target), os.pread(source, count, at)))
-            return count
-
     def syncfs(self) -> None:
         """The disk has confirmed every file and folder at once."""
         with self._lock:
@@ -255,6 +241,7 @@ class Disk:
 
         with ExitStack() as stack:
             stack.enter_context(mock.patch.object(flush, "_CALL", syncfs))
+            stack.enter_context(mock.patch.object(carrying, "_share", lambda source, target: False))
             for module in MODULES:
                 stack.enter_context(mock.patch.object(module, "os", self))
             if call is not None:

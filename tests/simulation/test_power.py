@@ -135,7 +135,7 @@ async def make(local: Local) -> None:
 
 
 async def copy(local: Local, durability: Durability = "batch") -> None:
-    """From a disk of its own, which is not watched: some small files, and one that the kernel copies."""
+    """From a disk of its own, which is not watched: some small files, and one that is copied in pieces."""
     beside = local._root.replace("watched", "unwatched")
     source = Local(Path(beside), "run")
     for number in range(4):

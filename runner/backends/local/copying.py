@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
+from runner.backends.local.carrying import Carrier
 from runner.backends.local.draft import Disk
 from runner.backends.local.faults import WRITING
 from runner.backends.local.flush import most_open, sync_all
 from runner.backends.local.folders import MOST, Folders
-from runner.backends.local.kernel import Carrier
 from runner.backends.local.reading import moved_on, open_listed
 from runner.backends.local.rename import rename_new
 from runner.backends.local.safe import check_new, let_go, node, ours
@@ -59,6 +59,7 @@ class Copier:
     ) -> None:
         self._how, self._enter, self._moved, self._halted = how, enter, moved, halted
         self._sources, self._targets = Folders(source), Folders(disk.root, self._entering)
+        self._carrier: Carrier | None = None
         self._label, self._now = secrets.token_hex(6), time.time_ns()
         self._temps: dict[str, str] = {}
         self._files: set[int] = set()
@@ -121,9 +122,9 @@ class Copier:
         """The checksum of what was read and stored; None when the two differ, or are not `size` bytes."""
         algorithm, proven = self._how.algorithm, self._how.proven
         if size > CHUNK:
-            return Carrier(
-                source, file, size, algorithm, proven=proven, moved=self._moved, halted=self._halted
-            ).run()
+            if self._carrier is None:
+                self._carrier = Carrier(algorithm, proven=proven, moved=self._moved, halted=self._halted)
+            return self._carrier.run(source, file, size)
         data = os.read(source, size + 1)
         if (
             len(data) != size
@@ -171,6 +172,8 @@ class Copier:
             with suppress(OSError, AcdrunError):  # a later put sweeps it
                 os.unlink(temp, dir_fd=self._targets.fd(folder))
         self._temps.clear()
+        if self._carrier is not None:
+            self._carrier.close()
         self._sources.close()
         self._targets.close()
 

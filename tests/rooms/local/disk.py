@@ -12,10 +12,10 @@ import pytest
 
 from runner.backends.local import (
     backend,
+    carrying,
     copying,
     draft,
     flush,
-    kernel,
     landing,
     listing,
     reading,
@@ -34,10 +34,10 @@ T = TypeVar("T")
 CALLS = ("open", "write", "fsync", "fstat", "stat", "fchmod", "utime", "rename", "link", "mkdir", "close")
 MODULES: tuple[ModuleType, ...] = (
     backend,
+    carrying,
     copying,
     draft,
     flush,
-    kernel,
     landing,
     listing,
     reading,
