@@ -3,10 +3,11 @@
 
 Usage: ci/s3_server.py [--port N] [--latency SECONDS] [--watch-stdin]
 
-A small PUT costs it 25 us besides the sockets, a GET 11, a page that was listed before less. It prints a JSON line with
-its address when it answers. It does NOT check signatures, keys, regions, dates, payload digests or the sizes of parts,
-knows no versions, ACLs, tags or encryption, forgets everything when it ends, and believes a Content-MD5: that is the
-ETag then. Without one the ETag of up to 1 MiB is its MD5, of more it is no digest. What it does check: conditions
+A small PUT costs it 25 us besides the sockets, a GET 11, a page that was listed before less. A large body is read into
+the memory where it stays, and parts are put together by naming them: 1 s a GiB. It prints a JSON line with its address
+when it answers. It does NOT check signatures, keys, regions, dates, payload digests or the sizes of parts, knows no
+versions, ACLs, tags or encryption, forgets everything when it ends, and believes a Content-MD5: that is the ETag then.
+Without one the ETag of up to 1 MiB is its MD5, of more it is no digest. What it does check: conditions
 (`If-None-Match: *`, `If-Match`, also of copies), and that there are the parts which are put together. So it says how
 fast a client is, and nothing of whether it is right; for that the tests have servers.
 
@@ -21,23 +22,44 @@ import base64
 import bisect
 import hashlib
 import json
+import mmap
 import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
 from email.utils import formatdate
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, unquote
 from xml.sax.saxutils import escape
 
 DIGESTED = 1 << 20
+_BUFFER = 1 << 18
 XMLNS = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+
+
+class Joined:
+    """Content of several parts, where they are."""
+
+    def __init__(self, pieces: Sequence[bytes | mmap.mmap]) -> None:
+        self.pieces = pieces
+        self._size = sum(map(len, pieces))
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, span: slice) -> bytes:
+        return b"".join(self.pieces)[span]
+
+
+Content = bytes | mmap.mmap | Joined
 
 
 class Thing(NamedTuple):
     """An object. etag: without quotes; kept: headers that come back with it; changed: seconds since 1970."""
 
-    data: bytes
+    data: Content
     etag: str
     kept: bytes
     changed: int
@@ -91,46 +113,65 @@ class Refused(Exception):
 KEPT = (b"x-amz-meta-", b"content-type:", b"cache-control:", b"content-encoding:")
 
 
-class Talk(asyncio.Protocol):
-    """One connection: a request, its answer, the next request."""
+def memory(size: int) -> mmap.mmap:
+    """Room for a large body, in large pages where there are such: page by page it costs more to get than to fill."""
+    made = mmap.mmap(-1, size)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with suppress(OSError):
+            made.madvise(mmap.MADV_HUGEPAGE)
+    return made
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+
+class Talk(asyncio.BufferedProtocol):
+    """One connection: a request, its answer, the next request. buffer: for all that comes but large bodies."""
+
+    def __init__(self, store: Store, buffer: memoryview) -> None:
+        self.store, self.buffer = store, buffer
         self.held = b""
         self.head: bytes | None = None
-        self.parts: list[bytes] = []
-        self.missing = 0
+        self.body: mmap.mmap | None = None
+        self.room: memoryview | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep what answers go to."""
         self.transport: asyncio.Transport = transport  # type: ignore[assignment]
 
-    def data_received(self, data: bytes) -> None:
-        """Answer as soon as a request is whole; of a body only its length is looked at."""
-        if self.head is not None:
-            self.parts.append(data)
-            self.missing -= len(data)
-            if self.missing <= 0:
-                head, self.head = self.head, None
-                parts, self.parts = self.parts, []
-                self.answer(head, b"".join(parts))
-            return
-        self.held += data
-        end = self.held.find(b"\r\n\r\n")
-        if end < 0:
-            return
-        head, rest = self.held[: end + 2], self.held[end + 4 :]
-        self.held = b""
-        length = field(head, b"content-length")
-        self.missing = int(length or 0) - len(rest)
-        if b"100-continue" in head:
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        if self.missing > 0:
-            self.head, self.parts = head, [rest]
-        else:
-            self.answer(head, rest)
+    def get_buffer(self, _: int) -> memoryview:
+        """The rest of the body that is under way, and else what all connections share."""
+        return self.buffer if self.room is None else self.room
 
-    def answer(self, head: bytes, body: bytes) -> None:
+    def buffer_updated(self, count: int) -> None:
+        """Answer as soon as a request is whole; of a body only its length is looked at."""
+        if self.room is None:
+            self.heard(bytes(self.buffer[:count]))
+            return
+        self.room = self.room[count:]
+        if not self.room:
+            head, body, self.head, self.body, self.room = self.head, self.body, None, None, None
+            assert head is not None
+            assert body is not None
+            self.answer(head, body)
+
+    def heard(self, data: bytes) -> None:
+        """Bytes of a request that is not known to be large."""
+        self.held += data
+        if self.head is None:
+            end = self.held.find(b"\r\n\r\n")
+            if end < 0:
+                return
+            self.head, self.held = self.held[: end + 2], self.held[end + 4 :]
+            if b"100-continue" in self.head:
+                self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        size, came = int(field(self.head, b"content-length") or 0), len(self.held)
+        if came >= size:
+            head, body, self.head, self.held = self.head, self.held, None, b""
+            self.answer(head, body)
+        elif size > DIGESTED:
+            self.body = memory(size)
+            self.body[:came] = self.held
+            self.room, self.held = memoryview(self.body)[came:], b""
+
+    def answer(self, head: bytes, body: bytes | mmap.mmap) -> None:
         """Do what is asked for, and say so, late where that is wanted."""
         line = head[: head.index(b"\r\n")].decode()
         method, target, _ = line.split(" ")
@@ -147,6 +188,11 @@ class Talk(asyncio.Protocol):
             asyncio.get_running_loop().call_later(self.store.latency_s, self.transport.write, said)
         else:
             self.transport.write(said)
+
+
+def pieces(thing: Thing) -> Sequence[bytes | mmap.mmap]:
+    """Its content, as it lies in memory."""
+    return thing.data.pieces if isinstance(thing.data, Joined) else [thing.data]
 
 
 def field(head: bytes, name: bytes) -> bytes | None:
@@ -185,7 +231,7 @@ def xml(inner: str, status: str = "200 OK") -> bytes:
     return answer(status, text, b"Content-Type: application/xml\r\n")
 
 
-def served(store: Store, method: str, path: str, query: str, head: bytes, body: bytes) -> bytes:
+def served(store: Store, method: str, path: str, query: str, head: bytes, body: bytes | mmap.mmap) -> bytes:
     """The answer to a request of S3."""
     name, _, key = path[1:].partition("/")
     count = store.counts
@@ -195,7 +241,7 @@ def served(store: Store, method: str, path: str, query: str, head: bytes, body: 
         return xml(f"<ListAllMyBucketsResult {XMLNS}><Buckets>{inner}</Buckets></ListAllMyBucketsResult>")
     bucket = store.buckets.get(name)
     if not key:
-        return of_bucket(store, name, bucket, method, dict(parse_qsl(query, keep_blank_values=True)), body)
+        return of_bucket(store, name, bucket, method, dict(parse_qsl(query, keep_blank_values=True)))
     if bucket is None:
         raise Refused("404 Not Found", "NoSuchBucket")
     if "upload" in query:
@@ -235,14 +281,14 @@ def shown(thing: Thing, method: str, span: bytes | None) -> bytes:
     if method == "HEAD":
         return answer("200 OK", b"", headers, len(thing.data))
     if span is None:
-        return answer("200 OK", thing.data, headers)
+        return answer("200 OK", thing.data[:], headers)
     first, _, last = span.decode().removeprefix("bytes=").partition("-")
     start, end = int(first), min(int(last or len(thing.data) - 1), len(thing.data) - 1)
     headers += b"Content-Range: bytes %d-%d/%d\r\n" % (start, end, len(thing.data))
     return answer("206 Partial Content", thing.data[start : end + 1], headers)
 
 
-def etag_of(head: bytes, body: bytes) -> str:
+def etag_of(head: bytes, body: bytes | mmap.mmap) -> str:
     """Its MD5, as the client says or as it is; of large bodies without a word nothing that is a digest."""
     told = field(head, b"content-md5")
     if told:
@@ -283,7 +329,13 @@ def copied(store: Store, bucket: Bucket, key: str, source: bytes, head: bytes) -
 
 
 def of_upload(
-    store: Store, bucket: Bucket, key: str, method: str, query: dict[str, str], head: bytes, body: bytes
+    store: Store,
+    bucket: Bucket,
+    key: str,
+    method: str,
+    query: dict[str, str],
+    head: bytes,
+    body: bytes | mmap.mmap,
 ) -> bytes:
     """Uploads in parts."""
     upload = query.get("uploadId", "")
@@ -320,15 +372,16 @@ def of_upload(
         binary = b"".join(bytes.fromhex(part.etag) for part in whole)
         joined = hashlib.md5(binary, usedforsecurity=False).hexdigest()
     etag = f"{joined}-{len(whole)}"
-    bucket.put(key, Thing(b"".join(part.data for part in whole), etag, headers, int(time.time())))
+    bucket.put(
+        key,
+        Thing(Joined([piece for part in whole for piece in pieces(part)]), etag, headers, int(time.time())),
+    )
     del store.uploads[upload]
     inner = f'<Key>{escape(key)}</Key><ETag>"{etag}"</ETag>'
     return xml(f"<CompleteMultipartUploadResult {XMLNS}>{inner}</CompleteMultipartUploadResult>")
 
 
-def of_bucket(
-    store: Store, name: str, bucket: Bucket | None, method: str, query: dict[str, str], body: bytes
-) -> bytes:
+def of_bucket(store: Store, name: str, bucket: Bucket | None, method: str, query: dict[str, str]) -> bytes:
     """Buckets: made, looked for, listed."""
     if method == "PUT":
         store.counts["PUT bucket"] += 1
@@ -450,8 +503,10 @@ def stored(bucket: Bucket, prefix: str) -> str:
     for key, thing in bucket.things.items():
         if not key.startswith(prefix) or ".acdrun-trash/" in key:
             continue
-        digest = hashlib.md5(thing.data, usedforsecurity=False).hexdigest()
-        one = hashlib.sha256(f"{key[len(prefix) :]} {len(thing.data)} {digest}".encode()).digest()
+        digest = hashlib.md5(usedforsecurity=False)
+        for piece in pieces(thing):
+            digest.update(piece)
+        one = hashlib.sha256(f"{key[len(prefix) :]} {len(thing.data)} {digest.hexdigest()}".encode()).digest()
         count, total = count + 1, (total + int.from_bytes(one[:16], "big")) % (1 << 128)
     return f"{count} {total:032x}"
 
@@ -464,7 +519,8 @@ async def main() -> None:
     parser.add_argument("--watch-stdin", action="store_true", help="end when standard input ends")
     options = parser.parse_args()
     store, loop = Store(options.latency), asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Talk(store), "127.0.0.1", options.port, backlog=1024)
+    buffer = memoryview(bytearray(_BUFFER))
+    server = await loop.create_server(lambda: Talk(store, buffer), "127.0.0.1", options.port, backlog=1024)
     port = server.sockets[0].getsockname()[1]
     sys.stdout.write(json.dumps({"url": f"http://127.0.0.1:{port}"}) + "\n")
     sys.stdout.flush()
