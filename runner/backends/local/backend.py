@@ -16,6 +16,7 @@ from runner.backends.local.copying import Copier
 from runner.backends.local.crew import CREW, LONG, Crew
 from runner.backends.local.draft import Disk, Draft, sweep
 from runner.backends.local.faults import READING, WRITING
+from runner.backends.local.filling import fill
 from runner.backends.local.folders import Folders
 from runner.backends.local.gathering import Gathering
 from runner.backends.local.identity import identify
@@ -151,10 +152,9 @@ class Local:
             return await self._threads.run(draft.whole, data, content.checksum if content.proven else None)
         try:
             await self._threads.run(draft.start)
-            async for chunk in content.chunks():
-                await self._threads.run(draft.write, chunk)
+            await fill(draft, content, self._threads)
             draft.mtime_ns = content.mtime_ns
-            return await self._threads.run(draft.publish)
+            return await self._threads.run(draft.publish, content.checksum if content.proven else None)
         finally:
             draft.discard()
 

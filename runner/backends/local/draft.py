@@ -59,15 +59,15 @@ class Draft:
         self._mode = 0o666 & ~disk.mask
         self._folder = self._file = -1
         self._temp = ""
+        self._size = 0
+        self._same = True
 
     def whole(self, data: bytes, checksum: Checksum | None = None) -> Node:
-        """All of it in one call, for what is small. checksum: of the data; the node bears it where it reads back so."""
+        """All of it in one call, for what is small. checksum: see `publish`."""
         try:
             self.start()
-            self.write(data)
-            same = checksum is not None and self._reads_as(data)
-            stored = self.publish()
-            return stored._replace(checksum=checksum) if same else stored
+            self.write(data, back=checksum is not None)
+            return self.publish(checksum)
         finally:
             self.discard()
 
@@ -86,19 +86,21 @@ class Draft:
             self._file = os.open(temp, flags, 0o600, dir_fd=self._folder)
             self._temp = temp
 
-    def write(self, chunk: bytes) -> None:
-        """Add bytes. Raises NoSpace."""
+    def write(self, chunk: bytes, *, back: bool = False) -> None:
+        """Add bytes. back: read them back, and remember whether they come as they were given. Raises NoSpace."""
         with WRITING:
             done = os.write(self._file, chunk)
             while done < len(chunk):
                 done += os.write(self._file, memoryview(chunk)[done:])
+            if back and self._same:
+                self._same = os.pread(self._file, len(chunk) + 1, self._size) == chunk
+            self._size += len(chunk)
 
-    def _reads_as(self, data: bytes) -> bool:
-        with WRITING:
-            return os.pread(self._file, len(data) + 1, 0) == data
+    def publish(self, checksum: Checksum | None = None) -> Node:
+        """Give the file its name, for good. Raises Exists, Stale, NoSpace, Unsynced.
 
-    def publish(self) -> Node:
-        """Give the file its name, for good. Raises Exists, Stale, NoSpace, Unsynced."""
+        checksum: of all that was written and read back; the node bears it where that was the same.
+        """
         with WRITING:
             os.fchmod(self._file, self._mode)
             if self.mtime_ns is not None:
@@ -116,7 +118,7 @@ class Draft:
             seen = look_for(self._folder, self._name)
             if seen is None or not alike(seen, mine):
                 raise Stale("replaced by somebody else as soon as it was stored")
-        return node(self._name, seen)._replace(replaced=kept)
+        return node(self._name, seen)._replace(replaced=kept, checksum=checksum if self._same else None)
 
     def discard(self) -> None:
         """Leave nothing open, and no temporary file."""

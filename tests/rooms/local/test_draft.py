@@ -1,13 +1,17 @@
 """Writing: the name shows the old content or the new; cells D1 D2 D3 P8 P10."""
 
+import asyncio
 import errno
 import os
+import threading
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from runner.backends.local import rename
+from runner.backends.local.draft import Draft
 from runner.model.checksum import Checksum
 from runner.model.content import CHUNK, Content
 from runner.model.errors import AcdrunError, Blocked, Denied, Exists, NoSpace, Stale, Unreadable, Unsynced
@@ -317,27 +321,100 @@ def test_a_temporary_file_is_private(root: Path) -> None:
 
 
 @pytest.mark.torture
-@pytest.mark.parametrize("rotten", [False, True])
-def test_N11_a_small_replace_is_read_back_before_it_is_published(
-    root: Path, monkeypatch: pytest.MonkeyPatch, rotten: bool
+@pytest.mark.parametrize("rotten", [None, 0, 4, CHUNK + 1, 2 * CHUNK + 4])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("replacing", [False, True])
+def test_N11_what_is_stored_is_read_back_before_it_is_published(
+    root: Path, monkeypatch: pytest.MonkeyPatch, size: int, rotten: int | None, replacing: bool
 ) -> None:
     """What comes back otherwise bears no digest: whoever wants a proof has to read it, and finds it."""
-    (root / "file").write_bytes(b"old")
+    data = os.urandom(size)
+    if replacing:
+        (root / "file").write_bytes(b"old")
 
     class Rotten(FailingCalls):
         def pread(self, file: int, count: int, at: int) -> bytes:
-            return os.pread(file, count, at) if not rotten else b"nee"
+            assert not replacing or (root / "file").read_bytes() == b"old"
+            got = bytearray(os.pread(file, count, at))
+            if rotten is not None and at <= rotten < at + len(got):
+                got[rotten - at] ^= 1
+            return bytes(got)
 
     Rotten(0, 0, ()).install(monkeypatch)
 
     async def act(remote: Remote) -> Node:
-        content = Content.of(b"new")
-        content.proven = True
-        return await remote.put("file", content, expect=(await remote.stat("file")).generation)
+        content = pieces(data)
+        content.proven = content.alone = True
+        expect = (await remote.stat("file")).generation if replacing else None
+        return await remote.put("file", content, expect=expect)
 
     node = on(root, act)
 
-    assert node.checksum == (None if rotten else Checksum.of("md5", b"new"))
+    spoilt = rotten is not None and rotten < size
+    assert node.checksum == (None if spoilt else Checksum.of("md5", data))
+    assert (root / "file").read_bytes() == data
+
+
+def pieces(data: bytes) -> Content:
+    """Content that comes in several pieces where it is large."""
+
+    async def source() -> AsyncIterator[bytes]:
+        for at in range(0, len(data), CHUNK):
+            yield data[at : at + CHUNK]
+
+    return Content(len(data), source)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("twice", [False, True])
+def test_P11_a_large_put_that_is_cancelled_ends_when_nothing_is_written_any_more(
+    root: Path, monkeypatch: pytest.MonkeyPatch, twice: bool
+) -> None:
+    """It leaves nothing, although the next piece had come while the one before was being written."""
+    writing, go_on = threading.Event(), threading.Event()
+    ended: list[bool] = []
+    whole = Draft.write
+
+    def write(self: Draft, chunk: bytes, *, back: bool = False) -> None:
+        writing.set()
+        assert go_on.wait(10)
+        whole(self, chunk, back=back)
+        ended.append(True)
+
+    async def act(remote: Remote) -> None:
+        task = asyncio.ensure_future(remote.put("file", pieces(b"n" * (2 * CHUNK + 5))))
+        assert await asyncio.to_thread(writing.wait, 10)
+        for _ in range(1 + twice):
+            task.cancel()
+            await asyncio.sleep(0.01)
+        assert not task.done()
+        go_on.set()
+        await asyncio.gather(task, return_exceptions=True)
+        assert task.cancelled()
+        assert ended == [True]
+
+    monkeypatch.setattr(Draft, "write", write)
+    before = open_files()
+
+    on(root, act)
+
+    assert files(root) == {}
+    assert open_files() == before
+
+
+@pytest.mark.torture
+def test_S1_content_that_breaks_off_while_a_piece_is_written_leaves_nothing(root: Path) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"n" * CHUNK
+        raise Unreadable("the other disk")
+
+    before = open_files()
+
+    with pytest.raises(Unreadable, match="the other disk"):
+        on(root, lambda remote: remote.put("file", Content(2 * CHUNK, broken)))
+
+    assert files(root) == {}
+    assert open_files() == before
 
 
 @pytest.mark.torture
