@@ -6,7 +6,7 @@ from typing import Any
 
 from runner.backends.acd import store
 from runner.backends.acd.store import Store
-from runner.backends.local import draft, reading
+from runner.backends.local import carrying, draft, reading
 from runner.backends.memory import Memory
 from runner.engine import scheduler
 from runner.engine.reading import Reading, read_pair
@@ -343,6 +343,21 @@ RULES = (
         "6: a file of a disk is compared before and after it is read",
         put(reading, "generation", _one_and_the_same),
         ("tests/rooms/local/test_reading.py::test_S1_a_file_that_moves_on_while_it_is_read_is_changed",),
+    ),
+    Ablation(
+        "6: what a disk copied is read back",
+        put(carrying.Carrier, "_comes_back", yes),
+        (
+            "tests/rooms/local/test_copying.py::test_N11_what_is_stored_otherwise_is_not_published[True]",
+            "tests/rooms/local/test_copying.py::test_N11_what_is_stored_otherwise_is_not_published[False]",
+        ),
+    ),
+    Ablation(
+        "6: what a disk stored is read back",
+        put(draft.Draft, "_comes_back", yes),
+        (
+            "tests/rooms/local/test_draft.py::test_N11_what_is_stored_is_read_back_before_it_is_published[True-2097157-4]",
+        ),
     ),
     Ablation(
         "7: only the generation that was stored wrong is withdrawn",

@@ -101,13 +101,15 @@ class Carrier:
             return None
         if not copy.shared:
             _write(copy.target, piece)
-        if self._proven:
-            back = (
-                self._back if length == PIECE else bytearray(length)
-            )  # of one length they compare as fast as they can
-            if os.preadv(copy.target, [back], start) < length or back != piece:
-                return None
+        if self._proven and not self._comes_back(copy.target, piece, start):
+            return None
         return piece
+
+    def _comes_back(self, target: int, piece: memoryview, start: int) -> bool:
+        """Does the target give back what was stored there?"""
+        whole = len(piece) == len(self._back)
+        back = self._back if whole else bytearray(len(piece))  # compared at once, where both are as long
+        return os.preadv(target, [back], start) == len(piece) and back == piece
 
 
 def _share(source: int, target: int) -> bool:

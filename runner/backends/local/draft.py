@@ -93,8 +93,11 @@ class Draft:
             while done < len(chunk):
                 done += os.write(self._file, memoryview(chunk)[done:])
             if back and self._same:
-                self._same = os.pread(self._file, len(chunk) + 1, self._size) == chunk
+                self._same = self._comes_back(chunk)
             self._size += len(chunk)
+
+    def _comes_back(self, chunk: bytes) -> bool:
+        return os.pread(self._file, len(chunk) + 1, self._size) == chunk
 
     def publish(self, checksum: Checksum | None = None) -> Node:
         """Give the file its name, for good. Raises Exists, Stale, NoSpace, Unsynced.
