@@ -348,8 +348,8 @@ RULES = (
         "6: what a disk copied is read back",
         put(carrying.Carrier, "_comes_back", yes),
         (
-            "tests/rooms/local/test_copying.py::test_N11_what_is_stored_otherwise_is_not_published[True]",
-            "tests/rooms/local/test_copying.py::test_N11_what_is_stored_otherwise_is_not_published[False]",
+            "tests/rooms/local/test_carrying.py::test_N11_what_is_stored_otherwise_is_not_published[True]",
+            "tests/rooms/local/test_carrying.py::test_N11_what_is_stored_otherwise_is_not_published[False]",
         ),
     ),
     Ablation(
