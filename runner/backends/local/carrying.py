@@ -24,9 +24,6 @@ AHEAD = 3
 TOLD = 8 * CHUNK
 """Bytes after which it is told how far the copy has come."""
 
-_BLOCK = 512
-"""Bytes in what stat(2) calls a block."""
-
 _FICLONE = 0x40049409
 """ioctl_ficlone(2). Where the number is another one, this one is a call that nobody knows."""
 
@@ -37,14 +34,12 @@ _NOT_SO = (
 
 
 class _Copy(NamedTuple):
-    """source, target: open files at their start; shared: the target has the source's blocks already; holes: the source
-    takes less room than it has bytes, so that pieces of zeros need not be written."""
+    """source, target: open files at their start; shared: the target has the source's blocks already."""
 
     source: int
     target: int
     size: int
     shared: bool
-    holes: bool
 
 
 class Carrier:
@@ -71,11 +66,7 @@ class Carrier:
 
         source, target: open files at their start, the target empty. Raises OSError.
         """
-        shared = _share(source, target)
-        holes = not shared and os.fstat(source).st_blocks * _BLOCK < size
-        if holes:
-            os.ftruncate(target, size)
-        copy = _Copy(source, target, size, shared, holes)
+        copy = _Copy(source, target, size, _share(source, target))
         digest, pieces, told = hasher(self._algorithm), -(-size // PIECE), 0
         while len(self._memory) < min(AHEAD, pieces):
             self._memory.append(bytearray(PIECE))
@@ -108,9 +99,7 @@ class Carrier:
         piece = memoryview(self._memory[number % AHEAD])[:length]
         if os.readv(copy.source, [piece]) < length:
             return None
-        if copy.holes and _empty(piece):
-            os.lseek(copy.target, length, os.SEEK_CUR)
-        elif not copy.shared:
+        if not copy.shared:
             _write(copy.target, piece)
         if self._proven and not self._comes_back(copy.target, piece, start):
             return None
@@ -132,10 +121,6 @@ def _share(source: int, target: int) -> bool:
             raise
         return False
     return True
-
-
-def _empty(piece: memoryview) -> bool:
-    return not piece[0] and not piece[-1] and bytearray(len(piece)) == piece
 
 
 def _write(file: int, piece: memoryview) -> None:

@@ -97,43 +97,6 @@ def test_large_files_of_one_batch_keep_each_its_own_bytes(source: Path, folders:
     assert sum(moved) == sum(sizes)
 
 
-@pytest.mark.parametrize("holes", [True, False])
-def test_holes_of_a_large_file_are_not_written(
-    source: Path, folders: Path, holes: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where it has none, zeros are bytes as others are."""
-    piece = carrying.PIECE
-    with (source / "large").open("wb") as file:
-        for number in range(7):
-            if number in (1, 4):
-                file.write(os.urandom(piece) if number == 1 else b"#" + bytes(piece - 1))
-            elif holes:
-                file.seek(piece, os.SEEK_CUR)
-            else:
-                file.write(bytes(piece))
-        file.write(b"" if holes else bytes(3))
-        file.truncate(7 * piece + 3)
-    calls = FailingCalls(0, 0, ("write",))
-    calls.install(monkeypatch)
-    monkeypatch.setattr(carrying, "_share", lambda source, target: False)
-
-    (done,) = copy(source, folders, seen(source, "large"))
-
-    data = (source / "large").read_bytes()
-    assert (folders / "large").read_bytes() == data
-    assert done is not None
-    assert done.checksum == Checksum.of("md5", data)
-    if sparse(source / "large") == holes:  # it is up to the file system
-        assert len(calls.made) == (2 if holes else 8)
-        assert sparse(folders / "large") == holes
-
-
-def sparse(path: Path) -> bool:
-    """Does it take less room than it has bytes, by more than a piece?"""
-    seen = path.stat()
-    return seen.st_blocks * 512 + carrying.PIECE < seen.st_size
-
-
 def test_a_disk_that_writes_less_than_it_was_given_is_given_the_rest(
     source: Path, folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
