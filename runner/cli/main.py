@@ -12,6 +12,7 @@ from runner.cli.help import help_text, short_help
 from runner.cli.output import Output
 from runner.cli.verbs import COMMON, VERBS
 from runner.model.exits import Exit
+from runner.model.importing import freeze
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -65,7 +66,7 @@ def _run(words: list[str], output: Output) -> Exit:
     module = word if word in VERBS else "run"
     command = import_module(f"runner.cli.commands.{module}")
     if not gc.isenabled():
-        gc.freeze()  # what was imported stays, so nobody need look through it
+        freeze()
         gc.enable()
     code: Exit = command.run(lead + rest[1:] if word in VERBS else words, output)
     return code
