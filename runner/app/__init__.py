@@ -1,11 +1,15 @@
-"""The use cases: the only place where kinds, state and engine meet."""
+"""The use cases: the only place where kinds, state and engine meet. Each is imported by whoever uses it first."""
 
-from runner.app.options import Options, Result
-from runner.app.past import find_run, history
-from runner.app.places import Remotes, place
-from runner.app.plans import Saved, doubting, open_name, opened
-from runner.app.running import apply, plan, run
-from runner.app.undoing import Undo, undo
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runner.app.options import Options, Result
+    from runner.app.past import find_run, history
+    from runner.app.places import Remotes, place
+    from runner.app.plans import Saved, doubting, open_name, opened
+    from runner.app.running import apply, plan, run
+    from runner.app.undoing import Undo, undo
 
 __all__ = [
     "Options",
@@ -24,3 +28,19 @@ __all__ = [
     "run",
     "undo",
 ]
+
+_HOMES = {
+    "options": ("Options", "Result"),
+    "past": ("find_run", "history"),
+    "places": ("Remotes", "place"),
+    "plans": ("Saved", "doubting", "open_name", "opened"),
+    "running": ("apply", "plan", "run"),
+    "undoing": ("Undo", "undo"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(name)

@@ -14,8 +14,8 @@ from runner.app.graphs import graph_of
 from runner.app.leases import leased
 from runner.app.looking import look_again
 from runner.app.memory import ends_of, learn
+from runner.app.named import file_of
 from runner.app.options import Options
-from runner.app.past import file_of
 from runner.app.places import scopes
 from runner.engine.interrupt import Stop
 from runner.engine.recalling import Past

@@ -1,13 +1,13 @@
 """The stage graph of a manifest, compiled when something that it is made of has changed."""
 
-import gc
 import json
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
-from runner.app.past import file_of
+from runner.app.named import file_of
 from runner.manifest.manifest import Manifest
+from runner.model.importing import importing
 from runner.model.stage import Graph
 from runner.state.graphs import Kept
 from runner.tasks import task
@@ -25,15 +25,8 @@ def graph_of(manifest: Manifest, state: Path, *, planning: bool, tasks: Sequence
 
 
 def _compiled(manifest: Manifest, *, planning: bool, tasks: Sequence[str]) -> Graph:
-    watched, frozen = gc.isenabled(), gc.get_freeze_count()
-    gc.disable()  # as at the start: a library is imported, in which there is no garbage
-    try:
+    with importing():
         from runner.plan.graph import StageGraph
-    finally:
-        if frozen:
-            gc.freeze()
-        if watched:
-            gc.enable()
     compiled = StageGraph(manifest.jobs, manifest.pairs, planning=planning, tasks=tasks)
     return Graph(compiled.stages, compiled.bindings)
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from runner.app.past import file_of
+from runner.app.named import file_of
 from runner.app.places import scope
 from runner.manifest.manifest import Manifest
 from runner.model.errors import NotFound

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from runner.app.named import file_of
 from runner.app.places import scopes
 from runner.manifest.manifest import Manifest, from_canonical
 from runner.model.errors import NotFound, PlanStale, StateError, UsageError
@@ -99,11 +100,6 @@ def _known_scopes(header: Header) -> set[Scope]:
         return set(scopes(from_canonical(header.manifest)))
     except PlanStale:
         return set()  # by another version, which this one cannot run beside
-
-
-def file_of(manifest: Manifest) -> str:
-    """The manifest's file as journals name it; "" for one made in memory."""
-    return str(Path(manifest.file).absolute()) if manifest.file else ""
 
 
 def runs_folder(state: Path) -> Path:

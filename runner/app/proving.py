@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from runner.app.choosing import only_pairs
 from runner.app.draining import drain, header_of, holding
+from runner.app.named import file_of
 from runner.app.options import Options, Result
-from runner.app.past import CUT_OFF, close_unfinished, file_of, journals, next_label, runs_folder
+from runner.app.past import CUT_OFF, close_unfinished, journals, next_label, runs_folder
 from runner.app.places import scopes
 from runner.manifest.manifest import Manifest
 from runner.model.errors import Locked

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.app.past import file_of, journals
+from runner.app.named import file_of
+from runner.app.past import journals
 from runner.manifest.manifest import Manifest, from_canonical
 from runner.model.errors import PlanStale
 from runner.model.exits import Exit

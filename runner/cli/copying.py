@@ -12,10 +12,10 @@ from typing import Literal
 from runner import app
 from runner.cli.carry import carry_out, options_of
 from runner.cli.filters import add_filters, rules_of
-from runner.cli.options import Parser, add_budgets, add_file, add_plan
+from runner.cli.options import Parser, add_budgets, add_file, add_plan, only_with_plan
 from runner.cli.output import Output
 from runner.cli.place import located, means
-from runner.cli.planning import only_with_plan, planned
+from runner.cli.planning import planned
 from runner.manifest.load import load, one_pair
 from runner.manifest.manifest import Manifest
 from runner.model.errors import NotFound, UsageError

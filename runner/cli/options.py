@@ -53,6 +53,13 @@ def add_plan(parser: Parser) -> None:
     )
 
 
+def only_with_plan(args: argparse.Namespace) -> None:
+    """Some options have a meaning for a plan alone. Raises UsageError."""
+    for option in ("out", "detailed_exitcode"):
+        if getattr(args, option) and not args.plan:
+            raise UsageError(f"--{option.replace('_', '-')} goes with --plan")
+
+
 def add_fresh(parser: Parser) -> None:
     """How what is there is found out."""
     parser.add_argument(

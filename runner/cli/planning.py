@@ -10,7 +10,6 @@ from runner import app
 from runner.cli.carry import carry_out
 from runner.cli.output import Output
 from runner.manifest.manifest import Manifest
-from runner.model.errors import UsageError
 from runner.model.exits import Exit, gravest
 from runner.report.json import plan_records, problem_record
 from runner.report.line import Line, only_problems
@@ -45,13 +44,6 @@ def warn(manifest: Manifest, args: Namespace, output: Output) -> None:
         if args.json:
             output.record({**problem_record(warning), "warning": True})
         output.tell(Line(f"acdrun: warning: {warning.place}: {warning.message}", "warn"))
-
-
-def only_with_plan(args: Namespace) -> None:
-    """Some options have a meaning for a plan alone. Raises UsageError."""
-    for option in ("out", "detailed_exitcode"):
-        if getattr(args, option) and not args.plan:
-            raise UsageError(f"--{option.replace('_', '-')} goes with --plan")
 
 
 def _code(args: Namespace, result: app.Result, numbers: Summary) -> Exit:

@@ -190,6 +190,7 @@ class Scheduler:
                 with retry.following(self._retries[stage.pair]):
                     await task(stage.task).run(Operation(0, ""), self._contexts[stage.pair])
             elif stage.task == "hook":
+                await asyncio.to_thread(self._journal.confirm)
                 await self._hooks.run(stage.job, stage.side)
             else:
                 await asyncio.to_thread(self._door.open, stage)

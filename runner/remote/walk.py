@@ -156,7 +156,7 @@ class _Window:
         found: list[Folder] = []
         for folder, answer in zip(folders, await self._some(folders), strict=False):
             try:
-                found.append(await look(partial(_given, answer), self._admits, folder))
+                found.append(_told(folder, answer, self._admits))
             except AcdrunError:
                 if not found:
                     raise
@@ -180,12 +180,6 @@ class _Window:
         self._fill()
 
 
-async def _given(answer: Sequence[Node] | AcdrunError, folder: str) -> AsyncIterator[Sequence[Node]]:
-    if isinstance(answer, AcdrunError):
-        raise answer
-    yield answer
-
-
 async def look(list_: List, admits: Admits, folder: str) -> Folder:
     """One folder as a walk yields it: sorted, filtered, its gaps named. Raises what `walk` raises."""
     pages: list[Sequence[Node]] = []
@@ -193,19 +187,28 @@ async def look(list_: List, admits: Admits, folder: str) -> Folder:
         async with closing(list_(folder)) as listing:
             async for page in listing:
                 pages.append(page)
-    except LoginNeeded:
-        raise
-    except NotFound as error:
+    except AcdrunError as error:
+        return _unlisted(folder, error)
+    return _settled(folder, pages, admits)
+
+
+def _told(folder: str, answer: Sequence[Node] | AcdrunError, admits: Admits) -> Folder:
+    """As `look`, of an answer that is here already."""
+    if isinstance(answer, AcdrunError):
+        return _unlisted(folder, answer)
+    return _settled(folder, [answer], admits)
+
+
+def _unlisted(folder: str, error: AcdrunError) -> Folder:
+    if isinstance(error, LoginNeeded) or (isinstance(error, Throttled) and not retry.patient()):
+        raise error
+    if isinstance(error, NotFound):
         if not folder:
-            raise
+            raise error
         gone = Unreadable("vanished while the walk was under way", remote=error.remote, path=error.path)
         gone.__cause__ = error
-        return Folder(folder, NONE, (Gap(folder, gone),))
-    except AcdrunError as error:
-        if isinstance(error, Throttled) and not retry.patient():
-            raise
-        return Folder(folder, NONE, (Gap(folder, error),))
-    return _settled(folder, pages, admits)
+        error = gone
+    return Folder(folder, NONE, (Gap(folder, error),))
 
 
 def _settled(folder: str, pages: list[Sequence[Node]], admits: Admits) -> Folder:

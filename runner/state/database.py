@@ -16,6 +16,7 @@ from runner.model.errors import NoSpace, Spoilt, StateError
 
 _ROOM = 256 << 10  # bytes; less than this is no disk to keep a journal on
 _AT_ONCE = 50  # rows in one INSERT
+LATER = "LATER"
 APPLICATION = 0x61636472  # "acdr": `file` and a careless reader can tell whose file it is
 
 
@@ -23,8 +24,9 @@ class Database:
     """A SQLite file with our pragmas, used by one thread at a time.
 
     schema: name of the .sql file beside this module; version: of that schema. A newer one is refused.
-    synchronous: FULL where a lost commit costs work or safety, NORMAL for caches. reading: nothing will be written,
-    so the file stays in the mode that it is in: to change that takes eight flushes.
+    synchronous: FULL where a lost commit costs work or safety, NORMAL for caches, LATER for what is FULL from
+    `firmly` on. reading: nothing will be written, so the file stays in the mode that it is in: to change that
+    takes eight flushes.
     Raises StateError when the file is damaged, foreign, newer, or cannot be written.
     """
 
@@ -33,6 +35,7 @@ class Database:
     ) -> None:
         self.path = path
         self._reading = reading
+        self._later = synchronous == LATER
         self._lock = threading.RLock()
         with self._translated():
             fresh = not path.exists()
@@ -59,7 +62,8 @@ class Database:
                 hint="use that acdrun, or another state directory",
             )
         # What is sorted and does not fit in the cache goes to an unlinked file: a million rows may be sorted.
-        pragmas = [f"synchronous={synchronous}", "busy_timeout=10000", "temp_store=FILE", "cache_size=-8000"]
+        level = "NORMAL" if synchronous == LATER else synchronous
+        pragmas = [f"synchronous={level}", "busy_timeout=10000", "temp_store=FILE", "cache_size=-8000"]
         if not self._reading:
             pragmas.append("journal_mode=WAL")
         for pragma in pragmas:
@@ -85,6 +89,13 @@ class Database:
                 if self._connection.in_transaction:  # SQLite itself has rolled back after some errors
                     self._connection.execute("ROLLBACK")
                 raise
+
+    def firmly(self) -> None:
+        """From the next commit on each outlasts a power cut, and all before it does with it. Not within a commit."""
+        if self._later:
+            with self._lock, self._translated():
+                self._connection.execute("PRAGMA synchronous=FULL")
+            self._later = False
 
     @contextmanager
     def reading(self) -> Iterator[None]:

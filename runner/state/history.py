@@ -65,6 +65,17 @@ class History:
             for name, *ends in self._database.rows(query, file)
         }
 
+    def files(self, file: str) -> dict[str, tuple[int, int]]:
+        """How many files either side of that manifest's pairs had when each last went well, by its name."""
+        query = (
+            "SELECT name, source_files, destination_files FROM good"
+            " WHERE file = ? AND listed IS NOT NULL ORDER BY run"
+        )
+        return {
+            str(name): (int(str(source)), int(str(destination)))
+            for name, source, destination in self._database.rows(query, file)
+        }
+
     def learn(self, pairs: Iterable[Good]) -> None:
         """Keep what a good run left."""
         with self._database.transaction() as connection:

@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 from runner.model.errors import AcdrunError, StateError
 from runner.model.stage import Binding, Stage
 from runner.model.tally import Check
-from runner.state.database import Database, glance, insert_all
+from runner.state.database import LATER, Database, glance, insert_all
 
 VERSION = 2
 
@@ -93,11 +93,14 @@ class Draft:
 class Journal:
     """One SQLite file per run. `queue` drains it, `account` reads it, this writes it.
 
-    reading: it is only looked at.
+    reading: it is only looked at. new: nothing has been done by it yet. What is only read and planned may be lost in
+    a power cut, for then nothing was done; before the first operation is taken, and at the end, the disk confirms all.
     """
 
-    def __init__(self, path: Path, *, reading: bool = False) -> None:
-        self.database = Database(path, "journal", VERSION, reading=reading)
+    def __init__(self, path: Path, *, reading: bool = False, new: bool = False) -> None:
+        self.database = Database(
+            path, "journal", VERSION, synchronous=LATER if new else "FULL", reading=reading
+        )
         try:
             (last,) = self.database.rows("SELECT coalesce(max(id), 0) FROM path")[0]
         except BaseException:
@@ -111,7 +114,7 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600, exist_ok=False)
         path.unlink()
-        journal = cls(path)
+        journal = cls(path, new=True)
         with journal.database.transaction() as connection:
             connection.execute(f"INSERT INTO run VALUES ({_marks(header)})", header)  # noqa: S608
         return journal
@@ -142,8 +145,15 @@ class Journal:
                 (state, purpose, began),
             )
 
+    def confirm(self) -> None:
+        """Have the disk confirm the run, and all later commits: something is to be done that is no operation."""
+        self.database.firmly()
+        with self.database.transaction() as connection:
+            connection.execute("UPDATE run SET state = state")
+
     def end(self, code: int) -> None:
         """Close the run with its exit code."""
+        self.database.firmly()
         with self.database.transaction() as connection:
             connection.execute("UPDATE run SET state = 'closed', ended = ?, exit = ?", (time.time(), code))
 

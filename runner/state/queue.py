@@ -121,6 +121,7 @@ class Queue:
         Durable when it returns: whoever finds them taken later knows that their effect may be there.
         ended, retried: what is to be written down by the same commit; see `finish`.
         """
+        self._database.firmly()
         with self._database.transaction() as connection:
             self._finish(connection, stage, ended, retried)
             taken: list[Operation] = []

@@ -97,7 +97,7 @@ class Local:
 
     async def list_some(self, folders: Sequence[str]) -> Sequence[Sequence[Node] | AcdrunError]:
         """List folders in one call in a thread, until it has been worth it; in a long listing in another process."""
-        if self._listed >= LONG and self._crew is None:
+        if self._crew is None and (CREW.there or self._listed >= LONG):
             self._crew = CREW
             self._crew.join()
         return await self._threads.run(self._list_some, folders)

@@ -1,7 +1,8 @@
 """Processes beside this one that list folders.
 
 Threads do not help: each `stat` hands the interpreter's lock over. Workers are shared by all disks, hired when a
-listing turns out to be long, and end with the last disk, or with this process, whose end of the pipe goes with it.
+listing turns out to be long or is known to be, and end with the last disk, or with this process, whose end of the
+pipe goes with it.
 """
 
 import fcntl
@@ -10,8 +11,8 @@ import select
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -57,6 +58,23 @@ class Crew:
                 self._hired -= len(gone)
         for one in gone:
             one.end()
+
+    @contextmanager
+    def called(self) -> Iterator[None]:
+        """Within this there are workers, or they are on their way: for listings that are known to be long."""
+        self.join()
+        try:
+            with self._changed:
+                while self._hired < self._most:
+                    self._hire()
+            yield
+        finally:
+            self.leave()
+
+    @property
+    def there(self) -> bool:
+        """Are there any, or are they on their way?"""
+        return self._hired > 0
 
     def some(self, root: str, folders: Sequence[str]) -> Sequence[Columns | None] | None:
         """As `worker.some`, with None in the place of an error; None for all when no worker could be had."""

@@ -29,7 +29,8 @@ def run(argv: Sequence[str], output: Output) -> Exit:
     output.quiet = args.quiet
     from runner.app.choosing import only_pairs
     from runner.cli.carry import carry_out, options_of
-    from runner.cli.planning import only_with_plan, planned
+    from runner.cli.options import only_with_plan
+    from runner.cli.planning import planned
     from runner.manifest.load import load
     from runner.report.json import outcome_record
 

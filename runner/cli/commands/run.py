@@ -8,17 +8,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from runner.cli.carry import carry_out, options_of
 from runner.cli.journals import is_journal
-from runner.cli.options import Parser, add_accepted, add_budgets, add_fresh, add_plan
+from runner.cli.options import Parser, add_accepted, add_budgets, add_fresh, add_plan, only_with_plan
 from runner.cli.output import Output
-from runner.cli.planning import only_with_plan, planned, warn
 from runner.cli.verbs import VERBS
 from runner.model.errors import UsageError
 from runner.model.exits import Exit, gravest
+from runner.model.importing import importing
 from runner.model.path import show
 from runner.report.line import Line
+
+if TYPE_CHECKING:
+    from runner.manifest.manifest import Manifest
 
 _FINGERPRINT = re.compile("[0-9a-f]{12}")
 _OFTEN = {"run": "no verb is needed: acdrun FILE", "sync": "acdrun FILE", "plan": "acdrun --plan FILE"}
@@ -30,22 +33,15 @@ def run(argv: Sequence[str], output: Output) -> Exit:
     args = _parser().parse_intermixed_args(list(argv))
     output.quiet = args.quiet
     _check(args)
-    from runner.manifest.load import load
-
+    with importing():
+        from runner.app.hands import hands
+        from runner.manifest.load import load
+        from runner.state.home import state_dir
     manifests = [load(Path(file)) for file in args.files]
-    from runner import app
-
-    options = replace(options_of(args), accepted=frozenset(args.accept), fresh=args.fresh)
     code = Exit.CONVERGED
     for manifest in manifests:
-        if len(manifests) > 1 and not args.json and not args.quiet:
-            output.say(Line(show(manifest.file), "head"))
-        if args.plan:
-            ended = planned(manifest, args, options, output, f"acdrun {shlex.quote(manifest.file)}")
-        else:
-            warn(manifest, args, output)
-            ended = carry_out(partial(app.run, manifest), options, args, output)
-        code = gravest(code, ended)
+        with hands(manifest, state_dir()):
+            code = gravest(code, _in_step(manifest, args, output))
         if code in (Exit.INTERRUPTED, Exit.TERMINATED):
             break
     if args.json:
@@ -53,6 +49,21 @@ def run(argv: Sequence[str], output: Output) -> Exit:
 
         output.record(outcome_record(code))
     return code
+
+
+def _in_step(manifest: "Manifest", args: Namespace, output: Output) -> Exit:
+    with importing():  # while those who were called get ready
+        from runner.app import run
+        from runner.cli.carry import carry_out, options_of
+        from runner.cli.planning import planned, warn
+
+    options = replace(options_of(args), accepted=frozenset(args.accept), fresh=args.fresh)
+    if len(args.files) > 1 and not args.json and not args.quiet:
+        output.say(Line(show(manifest.file), "head"))
+    if args.plan:
+        return planned(manifest, args, options, output, f"acdrun {shlex.quote(manifest.file)}")
+    warn(manifest, args, output)
+    return carry_out(partial(run, manifest), options, args, output)
 
 
 def _parser() -> Parser:
