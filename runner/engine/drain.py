@@ -174,6 +174,11 @@ class Drain:
     def _just_flushed(self) -> bool:
         return asyncio.get_running_loop().time() - self._flushed < LULL_S
 
+    @property
+    def _near(self) -> bool:
+        """Do all bytes stay on this machine? To take more beside a copy takes from it what it gains."""
+        return self._ctx.source.can.near and self._ctx.destination.can.near
+
     async def _heard(self, beat: asyncio.Event) -> None:
         self._waiting = True
         try:
