@@ -12,7 +12,7 @@ from runner.model.path import show
 from runner.model.stage import Stage
 from runner.model.task import Context, Task
 from runner.remote import retry
-from runner.state.queue import BATCH_OPS, Queue
+from runner.state.queue import BATCH_BYTES, BATCH_OPS, Queue
 
 _End = tuple[Operation, Outcome]
 
@@ -159,6 +159,10 @@ class Drain:
                     return None  # one waits for all; more are hired when there is something to do
                 await self._heard(beat)
                 continue
+            if _long(taken):
+                self._hire(
+                    self._wanted()
+                )  # those who have left when there was nothing to do find more by now
             try:
                 await self._together(taken)
             finally:
@@ -169,6 +173,11 @@ class Drain:
     @property
     def _just_flushed(self) -> bool:
         return asyncio.get_running_loop().time() - self._flushed < LULL_S
+
+    @property
+    def _near(self) -> bool:
+        """Do all bytes stay on this machine? To take more beside a copy takes from it what it gains."""
+        return self._ctx.source.can.near and self._ctx.destination.can.near
 
     async def _heard(self, beat: asyncio.Event) -> None:
         self._waiting = True
@@ -259,3 +268,11 @@ class Drain:
         if ended or again:
             self._ctx.hashes.flush()
         return taken
+
+
+def _long(taken: Sequence[Operation]) -> bool:
+    """Is it likely that there is more, and will these take longer than to look for it?
+
+    Of what has only just become ready, little at a time, one worker makes larger batches.
+    """
+    return len(taken) >= BATCH_OPS or sum(op.size for op in taken) >= BATCH_BYTES // 8

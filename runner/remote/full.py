@@ -1,5 +1,6 @@
 """From a path as it is seen from here to the path below the backend's root."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from runner.model import path as paths
@@ -21,19 +22,8 @@ def _fault(folder: str) -> str:
     return next(filter(None, map(paths.fault, folder.split("/"))), "")
 
 
-class Below:
-    """Full paths of many files: what they have in common is looked at once for each folder."""
-
-    def __init__(self, remote: str, prefix: str) -> None:
-        self._remote, self._prefix = remote, prefix
-        self._folder: str | None = None
-        self._full = ""
-
-    def full(self, path: str) -> str:
-        """See `full`."""
-        folder, _, name = path.rpartition("/")
-        if folder != self._folder:
-            self._folder, self._full = folder, full(self._remote, self._prefix, folder)
-        if paths.fault(name):
-            full(self._remote, self._prefix, path)
-        return f"{self._full}/{name}" if self._full else name
+def full_of(remote: str, prefix: str, some: Sequence[str]) -> Sequence[str]:
+    """See `full`, of many paths that are not "": what is wrong with none of them is seen at one look at all."""
+    if paths.faulty("/".join(some).split("/")):
+        return [full(remote, prefix, path) for path in some]
+    return [f"{prefix}/{path}" for path in some] if prefix else some

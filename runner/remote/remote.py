@@ -24,7 +24,7 @@ from runner.model.node import Folder, Node
 from runner.model.powers import Adaptive, Feed, Flat, Peer, Several, Timed, Whole
 from runner.remote import flat, listed
 from runner.remote.close import closing
-from runner.remote.full import Below, full
+from runner.remote.full import full, full_of
 from runner.remote.index import Index, View
 from runner.remote.paced import Paced
 from runner.remote.placing import Placing
@@ -204,8 +204,14 @@ class Remote:
         self, source: "Remote", batch: Sequence[Copy], how: Copying
     ) -> Sequence[Copied | None]:
         """Copy files from a place that this one `takes_from`; see `Peer`."""
-        ours, theirs = Below(self.name, self.prefix), Below(source.name, source.prefix)
-        copies = [one._replace(origin=theirs.full(one.origin), path=ours.full(one.path)) for one in batch]
+        origins = full_of(source.name, source.prefix, [one.origin for one in batch])
+        ours = full_of(self.name, self.prefix, [one.path for one in batch])
+        copies = [
+            Copy(origin, generation, size, mtime_ns, path, known)
+            for (_, generation, size, mtime_ns, _, known), origin, path in zip(
+                batch, origins, ours, strict=True
+            )
+        ]
         await self._request(writes=True)
         with Placing(self.name, self.prefix):
             if not self.takes_from(source):

@@ -8,13 +8,12 @@ Source: reliability.md §2 rule 6 and §3; cells S1 S4 S5 S6, D1 D2, P10 P14.
 import os
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
 from runner.backends.local.carrying import Carrier
 from runner.backends.local.draft import Disk
-from runner.backends.local.faults import WRITING
+from runner.backends.local.faults import told
 from runner.backends.local.flush import most_open, sync_all
 from runner.backends.local.folders import MOST, Folders
 from runner.backends.local.reading import moved_on, open_listed
@@ -29,15 +28,8 @@ from runner.model.errors import AcdrunError, NoSpace, Unsynced
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class _Written(NamedTuple):
-    """A file that waits for its name. number: in its batch; file: its descriptor."""
-
-    number: int
-    folder: str
-    name: str
-    temp: str
-    file: int
-    checksum: Checksum
+_Written = tuple[int, str, str, int, Checksum]
+"""A file that waits for its name: its number in its batch, that name, the one it has, its descriptor, its digest."""
 
 
 class Copier:
@@ -62,8 +54,9 @@ class Copier:
         self._carrier: Carrier | None = None
         self._label, self._now = secrets.token_hex(6), time.time_ns()
         self._temps: dict[str, str] = {}
-        self._files: set[int] = set()
-        self._written: list[_Written] = []
+        self._files: list[int] = []
+        self._written: dict[str, list[_Written]] = {}  # by the folder they are in
+        self._waiting = 0
         self._done: list[Copied | None] = []
 
     def run(self, batch: Sequence[Copy]) -> Sequence[Copied | None]:
@@ -80,7 +73,7 @@ class Copier:
                     break
                 except AcdrunError:
                     continue  # it is about this one file, and whoever puts it will be told the same
-                if len(self._written) >= most:
+                if self._waiting >= most:
                     self._publish()
             self._publish()
         except Unsynced:
@@ -96,27 +89,29 @@ class Copier:
         self._enter(folder)
 
     def _write(self, number: int, copy: Copy) -> None:
-        folder, _, name = copy.path.rpartition("/")
+        origin, listed_as, _, mtime_ns, path, known = copy
+        above, _, _ = origin.rpartition("/")
+        folder, _, name = path.rpartition("/")
         if paths.fault(name) or ours(name):
             return
         target = self._targets.fd(folder)
-        source, listed = open_listed(
-            self._sources.fd(paths.parent(copy.origin)), copy.origin, copy.generation
-        )
+        source, listed = open_listed(self._sources.fd(above), origin, listed_as)
         try:
-            with WRITING:
-                temp = f".acdrun-{self._label}{number:04x}.partial"
-                file = os.open(temp, _NEW, 0o666, dir_fd=target)
-                self._files.add(file)
-                self._temps[temp] = folder
-                checksum = self._bytes(source, file, listed.st_size)
-                if checksum is None or moved_on(source, listed) or _other(checksum, copy.known):
-                    return
-                if copy.mtime_ns is not None:
-                    os.utime(file, ns=(self._now, copy.mtime_ns))
+            temp = f".acdrun-{self._label}{number:04x}.partial"
+            file = os.open(temp, _NEW, 0o666, dir_fd=target)
+            self._temps[temp] = folder
+            self._files.append(file)
+            checksum = self._bytes(source, file, listed.st_size)
+            if checksum is None or moved_on(source, listed) or (known and _other(checksum, known)):
+                return
+            if mtime_ns is not None:
+                os.utime(file, ns=(self._now, mtime_ns))
+        except OSError as error:  # `WRITING` would cost each file more than its times
+            raise told(error, writing=True) from error
         finally:
             let_go(source)
-        self._written.append(_Written(number, folder, name, temp, file, checksum))
+        self._written.setdefault(folder, []).append((number, name, temp, file, checksum))
+        self._waiting += 1
 
     def _bytes(self, source: int, file: int, size: int) -> Checksum | None:
         """The checksum of what was read and stored; None when the two differ, or are not `size` bytes."""
@@ -136,31 +131,36 @@ class Copier:
 
     def _publish(self) -> None:
         """Have all that was written confirmed, give it its names, and have these confirmed."""
-        folders: dict[str, list[int]] = {}
-        for one in self._written:
-            folders.setdefault(one.folder, []).append(one.file)
-        sync_all(folders.values())
-        named = [(one, seen) for one in self._written if (seen := self._name(one)) is not None]
-        names = list(folders)
-        for start in range(0, len(names), MOST):  # no more than can be open at a time
-            sync_all([[self._targets.fd(folder)] for folder in names[start : start + MOST]])
-        for one, seen in named:
-            self._done[one.number] = Copied(node(one.name, seen), one.checksum)
+        written, done = self._written, self._done
+        sync_all([[file for _, _, _, file, _ in some] for some in written.values()])
+        named = [one for folder, some in written.items() for one in self._name(folder, some)]
+        folders = list(written)
+        for start in range(0, len(folders), MOST):  # no more than can be open at a time
+            sync_all([[self._targets.fd(folder)] for folder in folders[start : start + MOST]])
+        for (number, name, _, _, checksum), seen in named:
+            done[number] = Copied(node(name, seen), checksum)
         self._close()
 
-    def _name(self, one: _Written) -> os.stat_result | None:
-        """What the file is under its name; None when it could not get it, or lost it at once."""
+    def _name(self, folder: str, some: Sequence[_Written]) -> Iterator[tuple[_Written, os.stat_result]]:
+        """Those that have got their names and kept them, and what they are under these."""
         try:
-            target = self._targets.fd(one.folder)
-            rename_new(target, one.temp, target, one.name)
-            del self._temps[one.temp]
-            seen = os.fstat(one.file)
-        except (OSError, AcdrunError):
-            return None
-        return seen if seen.st_nlink else None
+            target = self._targets.fd(folder)
+        except AcdrunError:
+            return
+        for one in some:
+            _, name, temp, file, _ = one
+            try:
+                rename_new(target, temp, target, name)
+                del self._temps[temp]
+                seen = os.fstat(file)
+            except OSError:
+                continue
+            if seen.st_nlink:
+                yield one, seen
 
     def _close(self) -> None:
         self._written.clear()
+        self._waiting = 0
         for file in self._files:
             let_go(file)
         self._files.clear()
@@ -178,6 +178,6 @@ class Copier:
         self._targets.close()
 
 
-def _other(checksum: Checksum, known: Checksum | None) -> bool:
+def _other(checksum: Checksum, known: Checksum) -> bool:
     """Are these other bytes than those that were known?"""
-    return known is not None and known.algorithm == checksum.algorithm and known != checksum
+    return known.algorithm == checksum.algorithm and known != checksum

@@ -3,7 +3,8 @@
 import marshal
 import os
 import stat
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import starmap
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -149,6 +150,12 @@ class _Packed(Nodes):
 
     def __len__(self) -> int:
         return self._columns.number + len(self._columns.rest)
+
+    def __iter__(self) -> Iterator[Node]:
+        if self._stamps:
+            return super().__iter__()
+        rows = sorted(self._columns.rows(), key=_name)
+        return starmap(made, rows)  # unpacked once, and not by their names
 
     def has(self, name: str) -> bool:
         columns = self._columns

@@ -7,7 +7,7 @@ import errno
 import os
 import stat
 
-from runner.backends.local.faults import READING
+from runner.backends.local.faults import READING, told
 from runner.backends.local.folders import Folders
 from runner.backends.local.safe import generation, let_go
 from runner.model import path as paths
@@ -25,7 +25,7 @@ def open_listed(folder: int, path: str, expect: str | None) -> tuple[int, os.sta
 
     expect: the generation it was listed as. Raises Changed, NotFound, Blocked, Denied.
     """
-    with READING:
+    try:
         file = _open(folder, path, expect)
         try:
             seen = os.fstat(file)
@@ -36,6 +36,8 @@ def open_listed(folder: int, path: str, expect: str | None) -> tuple[int, os.sta
         except BaseException:
             let_go(file)
             raise
+    except OSError as error:  # `READING` would cost each file more than its look
+        raise told(error) from error
     return file, seen
 
 

@@ -38,6 +38,26 @@ def test_files_that_nobody_has_asked_for_weigh_little_and_those_that_were_unpack
     assert (packed, nodes.weight(), len(all_)) == (11, 81, 81)
 
 
+def test_the_nodes_of_a_folder_are_those_of_their_names_in_their_order_whatever_was_asked_before(
+    root: Path,
+) -> None:
+    for name in ("b", "z", "a.c"):
+        (root / name).write_text(name)
+    (root / "a").mkdir()
+    (root / "link").symlink_to("b")
+    fresh, asked = listing.look(str(root), "").nodes(), listing.look(str(root), "").nodes()
+    assert isinstance(asked, Nodes)
+
+    by_name = [asked.node(name) for name in sorted(asked.stamps)]
+
+    assert [node.name for node in fresh] == ["a", "a.c", "b", "link", "z"]
+    assert (
+        [tuple(node) for node in fresh]
+        == [tuple(node) for node in asked]
+        == [tuple(node) for node in by_name]
+    )
+
+
 def test_a_node_shows_size_time_and_identity(root: Path) -> None:
     (root / "file").write_bytes(b"data")
     os.utime(root / "file", ns=(1, 1_500_000_000_123_456_789))
