@@ -22,6 +22,9 @@ FLUSH_S = 0.5
 LULL_S = 0.02
 """Shortest time between two looks for more to do, while there is nothing ready and others are still at work."""
 
+_LOW = BATCH_OPS // 2
+"""With fewer than this at hand, and fewer than there are workers, the next batch is taken while they go on."""
+
 _HOPELESS = (LoginNeeded, Locked, NoSpace, Unsynced)
 """What stops a whole stage: the next operation would fail the same way, or could not be trusted."""
 
@@ -69,7 +72,7 @@ class Drain:
         self._crew: dict[asyncio.Task[None], None] = {}  # a set that keeps its order
         self._over = asyncio.Event()
         self._fault: BaseException | None = None
-        self._paused = self._waiting = False
+        self._paused = self._waiting = self._more = self._done = False
         self._round = 0
         self._door = asyncio.Lock()
         self._flushed = 0.0
@@ -130,31 +133,36 @@ class Drain:
                 if self._ready:
                     self._hire(self._wanted())
                 loop_time = asyncio.get_running_loop().time()
-                if len(self._ended) >= BATCH_OPS or loop_time - self._flushed > FLUSH_S:
+                many = len(self._ended) >= BATCH_OPS and not self._more  # else it goes with the next take
+                if many or loop_time - self._flushed > FLUSH_S:
                     await self._flush()
 
     async def _next(self) -> Operation | None:
-        while True:
+        while not self._done:
             beat = self._pulse.coming()
             if not self._goes_on():
                 self._pulse.beat()  # whoever waits for more work has to hear of it too
                 return None
-            if self._ready:
+            if self._enough or (self._ready and self._door.locked()):
                 return self._ready.popleft()
-            if self._waiting and self._running and self._just_flushed:
+            if self._lull:
                 return None  # nor does each that ends look for more: the next will, or the last
             async with self._door:
-                if self._ready:
+                if self._enough or self._lull or self._done:
                     continue
                 fed = self._fed()  # asked before taking: what is made ready in between is then not missed
                 taken = await self._flush(0 if self._paused and fed else BATCH_OPS)
-                if not taken and not self._running and not fed:
-                    if await self._another_round():
-                        continue
+                self._more = len(taken) == BATCH_OPS
+                if not taken and not self._ready and not self._running and not fed:
+                    if self._ended or self._again or await self._another_round():
+                        continue  # one who has ended meanwhile may have made more ready
+                    self._done = True
                     self._pulse.beat()
                     return None
                 self._running += bool(taken)
             if not taken:
+                if self._ready:
+                    continue
                 if self._waiting:
                     return None  # one waits for all; more are hired when there is something to do
                 await self._heard(beat)
@@ -165,9 +173,18 @@ class Drain:
                 self._running -= 1
             if self._ready:
                 self._hire(self._wanted())
+        return None
 
     @property
-    def _just_flushed(self) -> bool:
+    def _enough(self) -> bool:
+        """Is there something to do, and no need to look for more before that?"""
+        return len(self._ready) > (min(_LOW, len(self._crew)) if self._more else 0)
+
+    @property
+    def _lull(self) -> bool:
+        """Was there nothing to be taken a moment ago, and is somebody waiting for more, while others are at work?"""
+        if self._ready or not self._waiting or not self._running:
+            return False
         return asyncio.get_running_loop().time() - self._flushed < LULL_S
 
     async def _heard(self, beat: asyncio.Event) -> None:

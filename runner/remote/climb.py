@@ -11,6 +11,11 @@ _GAIN = 0.4
 _LOSS = 0.03
 """A try downwards is kept when no more than this is lost: what it takes off was waiting, not work."""
 
+_FULL, _ALWAYS = 0.2, 0.9
+"""Parts of the time in which all places are taken. Answers to many requests come together, and what is sent next takes
+us a while: who always has enough to do leaves no place empty for longer than that. A try upwards that is worth keeping
+finds them full for the first of these; one downwards needs the second, or it would follow what there is to do."""
+
 _MOST_HOLD = 32
 _UNIT = 1 << 18
 """Bytes that count as much as a request: more of them take longer for their number's sake."""
@@ -19,8 +24,9 @@ _UNIT = 1 << 18
 class Climb:
     """Doubles while throughput grows with it, then goes up and down by a quarter, ever more rarely, to see.
 
-    Throughput is requests and bytes a second, measured while there was always somebody waiting for a place, and
-    only once as many requests have ended as were under way before the last change. The clock is the caller's.
+    Throughput is requests and bytes a second, measured while there was enough to do to fill all places, and only
+    once as many requests have ended as were under way before the last change. While it doubles, that and one round
+    more is all it waits for. The clock is the caller's.
     at_once: the answer, from 1 to `most`.
     """
 
@@ -30,34 +36,44 @@ class Climb:
         self._factor = _DOUBLE
         self._old: tuple[int, float] | None = None
         self._hold, self._holds, self._down = 0, 1, False
-        self._units = 0.0
-        self._ended = self._waited = 0
+        self._units = self._full_s = 0.0
+        self._ended = 0
         self._began: float | None = None
         self._since: float | None = None
+        self._full: float | None = None
 
     def moved(self, count: int) -> None:
         """So many bytes have passed."""
         self._units += count / _UNIT
 
-    def ended(self, now: float, waiting: bool) -> None:
-        """A request has ended. now: seconds; waiting: there was somebody for its place."""
+    def filled(self, now: float) -> None:
+        """All places are taken. now: seconds."""
+        if self._full is None:
+            self._full = now
+
+    def ended(self, now: float) -> None:
+        """A request has ended; told before its place is given to another. now: seconds."""
         self._ended += 1
-        self._waited += waiting
+        if self._full is not None:
+            self._full_s += now - self._full
+            self._full = None
         if self._since is None:
             self._since = now
         long = now - self._since >= LONG_S
         if self._began is None:
             if self._ended >= self.at_once or long:
                 self._began = self._since = now
-                self._ended = self._waited = 0
-                self._units = 0.0
+                self._ended = 0
+                self._units = self._full_s = 0.0
             return
-        if (self._ended < 2 * self.at_once and not long) or now - self._began < LEAST_S:
+        enough = self.at_once if self._factor == _DOUBLE else 2 * self.at_once
+        if (self._ended < enough and not long) or now - self._began < LEAST_S:
             return
-        rate, wanted = (self._ended + self._units) / (now - self._began), self._waited >= 0.9 * self._ended
+        seconds = now - self._began
+        rate, full = (self._ended + self._units) / seconds, self._full_s / seconds
         self._settle()
-        if wanted:
-            self._judge(rate)
+        if full >= _FULL:
+            self._judge(rate, full >= _ALWAYS)
         else:
             self._old = None  # there was not enough to do to learn anything
 
@@ -70,12 +86,13 @@ class Climb:
 
     def _settle(self) -> None:
         self._began = self._since = None
-        self._ended = self._waited = 0
+        self._ended = 0
 
-    def _judge(self, rate: float) -> None:
+    def _judge(self, rate: float, always: bool) -> None:
         if self._old is None:
             self._hold -= 1
             if self._hold <= 0:
+                self._down &= always
                 self._try(rate)
             return
         old, before = self._old

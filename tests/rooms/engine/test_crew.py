@@ -1,13 +1,17 @@
 """How many operations are under way at once: as many as the destination says, while it says so."""
 
 import asyncio
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
 from runner.model.backend import Backend
 from runner.model.content import Content
 from runner.model.node import Node
+from runner.model.operation import Operation
+from runner.state.queue import BATCH_OPS, Queue
 from tests.lab.faulty import Faulty
 from tests.lab.worlds import World
 
@@ -79,3 +83,46 @@ def test_a_limit_of_the_user_is_kept_whatever_the_destination_says(world: World,
 
     assert world.run(transfers=3).code == 0
     assert max(under_way) == 3
+
+
+def test_the_next_batch_is_taken_while_what_is_left_of_the_last_is_begun(
+    world: World, watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.write("src", {f"f{number:04}": "x" for number in range(BATCH_OPS + 100)})
+    begun, waited, whole = threading.Event(), list[bool](), Queue.take
+
+    def says(count: int) -> int:
+        begun.set()
+        return 8
+
+    def take(self: Queue, *args: Any, **more: Any) -> Sequence[Operation]:
+        if len(under_way) > BATCH_OPS // 2 and not waited:
+            begun.clear()
+            waited.append(begun.wait(5))
+        return whole(self, *args, **more)
+
+    under_way = watched(world, says)
+    monkeypatch.setattr(Queue, "take", take)
+
+    assert world.run().code == 0
+    assert waited[0]
+    assert len(under_way) == BATCH_OPS + 100
+    assert world.files("dst").keys() == world.files("src").keys()
+
+
+def test_when_the_last_has_ended_nobody_looks_for_more_but_one(
+    world: World, watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.write("src", MANY)
+    looked, whole = list[int](), Queue.take
+
+    def take(self: Queue, *args: Any, **more: Any) -> Sequence[Operation]:
+        taken = whole(self, *args, **more)
+        looked.extend([len(taken)] if under_way else [])
+        return taken
+
+    under_way = watched(world, lambda _: 100)
+    monkeypatch.setattr(Queue, "take", take)
+
+    assert world.run().code == 0
+    assert len(looked) < 10
