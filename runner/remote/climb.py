@@ -11,10 +11,9 @@ _GAIN = 0.4
 _LOSS = 0.03
 """A try downwards is kept when no more than this is lost: what it takes off was waiting, not work."""
 
-_FULL, _ALWAYS = 0.2, 0.9
-"""Parts of the time in which all places are taken. Answers to many requests come together, and what is sent next takes
-us a while: who always has enough to do leaves no place empty for longer than that. A try upwards that is worth keeping
-finds them full for the first of these; one downwards needs the second, or it would follow what there is to do."""
+_FULL = 0.2
+"""Part of the time in which all places have to be taken. Answers come in waves, and what is sent next takes us a while:
+with enough to do for all places they are not full always. Full for less than this, more of them would gain nothing."""
 
 _MOST_HOLD = 32
 _UNIT = 1 << 18
@@ -25,8 +24,8 @@ class Climb:
     """Doubles while throughput grows with it, then goes up and down by a quarter, ever more rarely, to see.
 
     Throughput is requests and bytes a second, measured while there was enough to do to fill all places, and only
-    once as many requests have ended as were under way before the last change. While it doubles, that and one round
-    more is all it waits for. The clock is the caller's.
+    once as many requests have ended as were under way before the last change. Until a try has failed, one round of
+    requests is measured, then two. The clock is the caller's.
     at_once: the answer, from 1 to `most`.
     """
 
@@ -34,6 +33,7 @@ class Climb:
         self.at_once = max(1, min(first, most))
         self._most = most
         self._factor = _DOUBLE
+        self._rounds = 1
         self._old: tuple[int, float] | None = None
         self._hold, self._holds, self._down = 0, 1, False
         self._units = self._full_s = 0.0
@@ -66,21 +66,20 @@ class Climb:
                 self._ended = 0
                 self._units = self._full_s = 0.0
             return
-        enough = self.at_once if self._factor == _DOUBLE else 2 * self.at_once
-        if (self._ended < enough and not long) or now - self._began < LEAST_S:
+        if (self._ended < self._rounds * self.at_once and not long) or now - self._began < LEAST_S:
             return
         seconds = now - self._began
         rate, full = (self._ended + self._units) / seconds, self._full_s / seconds
         self._settle()
         if full >= _FULL:
-            self._judge(rate, full >= _ALWAYS)
+            self._judge(rate)
         else:
             self._old = None  # there was not enough to do to learn anything
 
     def refused(self, at_once: int) -> None:
         """The service does not want so many: stay below where that was, and wait with the next try."""
         self.at_once = max(1, at_once - max(1, at_once // 10))
-        self._old, self._factor, self._down = None, _STEP, False
+        self._old, self._factor, self._down, self._rounds = None, _STEP, False, 2
         self._hold = self._holds = min(_MOST_HOLD, max(8, 2 * self._holds))
         self._settle()
 
@@ -88,11 +87,10 @@ class Climb:
         self._began = self._since = None
         self._ended = 0
 
-    def _judge(self, rate: float, always: bool) -> None:
+    def _judge(self, rate: float) -> None:
         if self._old is None:
             self._hold -= 1
             if self._hold <= 0:
-                self._down &= always
                 self._try(rate)
             return
         old, before = self._old
@@ -105,7 +103,7 @@ class Climb:
                 self._factor = min(_DOUBLE, self._factor * _STEP)
             self._try(rate)
             return
-        self.at_once = old
+        self.at_once, self._rounds = old, 2
         if up and self._factor > _STEP:
             self._factor = _STEP
         else:
