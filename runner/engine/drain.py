@@ -25,6 +25,10 @@ LULL_S = 0.02
 _LOW = BATCH_OPS // 2
 """With fewer than this at hand, and fewer than there are workers, the next batch is taken while they go on."""
 
+_BATCHES = 3
+"""Full batches in hand at most where they are worked on in one go: two that go on, and the next. More would be taken
+long before their time, and be looked at anew after a crash."""
+
 _HOPELESS = (LoginNeeded, Locked, NoSpace, Unsynced)
 """What stops a whole stage: the next operation would fail the same way, or could not be trusted."""
 
@@ -68,7 +72,7 @@ class Drain:
         self._ready: deque[Operation] = deque()
         self._ended: list[_End] = []
         self._again: list[_End] = []
-        self._running = 0
+        self._running = self._batches = 0
         self._crew: dict[asyncio.Task[None], None] = {}  # a set that keeps its order
         self._over = asyncio.Event()
         self._fault: BaseException | None = None
@@ -145,14 +149,14 @@ class Drain:
                 return None
             if self._enough or (self._ready and self._door.locked()):
                 return self._ready.popleft()
-            if self._lull:
+            if self._lull or self._laden:
                 return None  # nor does each that ends look for more: the next will, or the last
             async with self._door:
-                if self._enough or self._lull or self._done:
+                if self._enough or self._lull or self._laden or self._done:
                     continue
                 fed = self._fed()  # asked before taking: what is made ready in between is then not missed
                 taken = await self._flush(0 if self._paused and fed else BATCH_OPS)
-                self._more = len(taken) == BATCH_OPS
+                self._more = full = len(taken) == BATCH_OPS
                 if not taken and not self._ready and not self._running and not fed:
                     if self._ended or self._again or await self._another_round():
                         continue  # one who has ended meanwhile may have made more ready
@@ -160,6 +164,7 @@ class Drain:
                     self._pulse.beat()
                     return None
                 self._running += bool(taken)
+                self._batches += full
             if not taken:
                 if self._ready:
                     continue
@@ -171,6 +176,7 @@ class Drain:
                 await self._together(taken)
             finally:
                 self._running -= 1
+                self._batches -= full
             if self._ready:
                 self._hire(self._wanted())
         return None
@@ -179,6 +185,11 @@ class Drain:
     def _enough(self) -> bool:
         """Is there something to do, and no need to look for more before that?"""
         return len(self._ready) > (min(_LOW, len(self._crew)) if self._more else 0)
+
+    @property
+    def _laden(self) -> bool:
+        """Are as many batches being worked on as may be? Who ends one takes the next."""
+        return self._batches >= _BATCHES and not self._ready
 
     @property
     def _lull(self) -> bool:

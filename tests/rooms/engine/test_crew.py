@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from runner.model.backend import Backend
+from runner.engine import drain
+from runner.model.backend import Backend, Copied
 from runner.model.content import Content
 from runner.model.node import Node
 from runner.model.operation import Operation
+from runner.remote.remote import Remote
 from runner.state.queue import BATCH_OPS, Queue
 from tests.lab.faulty import Faulty
 from tests.lab.worlds import World
@@ -126,3 +128,28 @@ def test_when_the_last_has_ended_nobody_looks_for_more_but_one(
 
     assert world.run().code == 0
     assert len(looked) < 10
+
+
+def test_few_batches_are_in_hand_where_they_are_worked_on_in_one_go(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("src", "dst"):
+        world.fields[name] = {"copies": True}
+    monkeypatch.setattr(drain, "BATCH_OPS", 10)
+    monkeypatch.setattr(Faulty, "at_once", property(lambda _: 50), raising=False)
+    world.write("src", MANY)
+    in_hand, most, whole = 0, 0, Remote.copy_from
+
+    async def copy_from(self: Remote, source: Remote, batch: Any, how: Any) -> Sequence[Copied | None]:
+        nonlocal in_hand, most
+        in_hand += 1
+        most = max(most, in_hand)
+        await asyncio.sleep(0.05)
+        in_hand -= 1
+        return await whole(self, source, batch, how)
+
+    monkeypatch.setattr(Remote, "copy_from", copy_from)
+
+    assert world.run().code == 0
+    assert 2 <= most <= 3
+    assert world.files("dst").keys() == MANY.keys()
