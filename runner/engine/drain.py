@@ -121,8 +121,8 @@ class Drain:
 
     def _gone(self, worker: asyncio.Task[None]) -> None:
         self._crew.pop(worker, None)
-        if not worker.cancelled() and self._fault is None:
-            self._fault = worker.exception()
+        if not worker.cancelled() and (fault := worker.exception()) is not None:
+            self._fault = self._fault or fault  # of several that meet it the first tells
         if not self._crew or self._fault is not None:
             self._over.set()
 

@@ -1,6 +1,7 @@
 """How many operations are under way at once: as many as the destination says, while it says so."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -77,6 +78,26 @@ def test_a_fault_of_the_program_ends_the_run_whoever_meets_it(world: World, watc
     with pytest.raises(RuntimeError, match="a fault of ours"):
         world.run()
     assert len(under_way) < 80
+
+
+def test_a_fault_that_several_meet_at_once_is_told_once(
+    world: World, watched: Watched, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.write("src", MANY)
+    watched(world, lambda _: 20)
+    met = asyncio.Event()
+
+    async def meet(*_: object, **__: object) -> Node:
+        asyncio.get_running_loop().call_later(0.1, met.set)
+        await met.wait()
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(Remote, "put", meet)
+
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        world.run()
+    gc.collect()
+    assert [record.message for record in caplog.records if record.name == "asyncio"] == []
 
 
 def test_a_limit_of_the_user_is_kept_whatever_the_destination_says(world: World, watched: Watched) -> None:
