@@ -26,8 +26,9 @@ _LOW = BATCH_OPS // 2
 """With fewer than this at hand, and fewer than there are workers, the next batch is taken while they go on."""
 
 _BATCHES = 3
-"""Full batches in hand at most where they are worked on in one go: two that go on, and the next. More would be taken
-long before their time, and be looked at anew after a crash."""
+"""Workers to begin with, and full batches in hand at most, where they are worked on in one go: two that go on, and the
+next. More would be taken long before their time, and be looked at anew after a crash. For what is left of one more
+workers are hired."""
 
 _HOPELESS = (LoginNeeded, Locked, NoSpace, Unsynced)
 """What stops a whole stage: the next operation would fail the same way, or could not be trusted."""
@@ -90,7 +91,7 @@ class Drain:
         """
         self._flushed = asyncio.get_running_loop().time()
         self._wanted = wanted
-        self._hire(wanted())
+        self._hire(min(wanted(), _BATCHES))
         try:
             await self._over.wait()
         finally:
