@@ -22,6 +22,14 @@ FLUSH_S = 0.5
 LULL_S = 0.02
 """Shortest time between two looks for more to do, while there is nothing ready and others are still at work."""
 
+_LOW = BATCH_OPS // 2
+"""With fewer than this at hand, and fewer than there are workers, the next batch is taken while they go on."""
+
+_BATCHES = 3
+"""Workers to begin with, and full batches in hand at most, where they are worked on in one go: two that go on, and the
+next. More would be taken long before their time, and be looked at anew after a crash. For what is left of one more
+workers are hired."""
+
 _HOPELESS = (LoginNeeded, Locked, NoSpace, Unsynced)
 """What stops a whole stage: the next operation would fail the same way, or could not be trusted."""
 
@@ -65,11 +73,11 @@ class Drain:
         self._ready: deque[Operation] = deque()
         self._ended: list[_End] = []
         self._again: list[_End] = []
-        self._running = 0
+        self._running = self._batches = 0
         self._crew: dict[asyncio.Task[None], None] = {}  # a set that keeps its order
         self._over = asyncio.Event()
         self._fault: BaseException | None = None
-        self._paused = self._waiting = False
+        self._paused = self._waiting = self._more = self._done = False
         self._round = 0
         self._door = asyncio.Lock()
         self._flushed = 0.0
@@ -83,7 +91,7 @@ class Drain:
         """
         self._flushed = asyncio.get_running_loop().time()
         self._wanted = wanted
-        self._hire(wanted())
+        self._hire(min(wanted(), _BATCHES))
         try:
             await self._over.wait()
         finally:
@@ -114,8 +122,8 @@ class Drain:
 
     def _gone(self, worker: asyncio.Task[None]) -> None:
         self._crew.pop(worker, None)
-        if not worker.cancelled() and self._fault is None:
-            self._fault = worker.exception()
+        if not worker.cancelled() and (fault := worker.exception()) is not None:
+            self._fault = self._fault or fault  # of several that meet it the first tells
         if not self._crew or self._fault is not None:
             self._over.set()
 
@@ -130,31 +138,37 @@ class Drain:
                 if self._ready:
                     self._hire(self._wanted())
                 loop_time = asyncio.get_running_loop().time()
-                if len(self._ended) >= BATCH_OPS or loop_time - self._flushed > FLUSH_S:
+                many = len(self._ended) >= BATCH_OPS and not self._more  # else it goes with the next take
+                if many or loop_time - self._flushed > FLUSH_S:
                     await self._flush()
 
     async def _next(self) -> Operation | None:
-        while True:
+        while not self._done:
             beat = self._pulse.coming()
             if not self._goes_on():
                 self._pulse.beat()  # whoever waits for more work has to hear of it too
                 return None
-            if self._ready:
+            if self._enough or (self._ready and self._door.locked()):
                 return self._ready.popleft()
-            if self._waiting and self._running and self._just_flushed:
+            if self._lull or self._laden:
                 return None  # nor does each that ends look for more: the next will, or the last
             async with self._door:
-                if self._ready:
+                if self._enough or self._lull or self._laden or self._done:
                     continue
                 fed = self._fed()  # asked before taking: what is made ready in between is then not missed
                 taken = await self._flush(0 if self._paused and fed else BATCH_OPS)
-                if not taken and not self._running and not fed:
-                    if await self._another_round():
-                        continue
+                self._more = full = len(taken) == BATCH_OPS
+                if not taken and not self._ready and not self._running and not fed:
+                    if self._ended or self._again or await self._another_round():
+                        continue  # one who has ended meanwhile may have made more ready
+                    self._done = True
                     self._pulse.beat()
                     return None
                 self._running += bool(taken)
+                self._batches += full
             if not taken:
+                if self._ready:
+                    continue
                 if self._waiting:
                     return None  # one waits for all; more are hired when there is something to do
                 await self._heard(beat)
@@ -167,11 +181,26 @@ class Drain:
                 await self._together(taken)
             finally:
                 self._running -= 1
+                self._batches -= full
             if self._ready:
                 self._hire(self._wanted())
+        return None
 
     @property
-    def _just_flushed(self) -> bool:
+    def _enough(self) -> bool:
+        """Is there something to do, and no need to look for more before that?"""
+        return len(self._ready) > (min(_LOW, len(self._crew)) if self._more else 0)
+
+    @property
+    def _laden(self) -> bool:
+        """Are as many batches being worked on as may be? Who ends one takes the next."""
+        return self._batches >= _BATCHES and not self._ready
+
+    @property
+    def _lull(self) -> bool:
+        """Was there nothing to be taken a moment ago, and is somebody waiting for more, while others are at work?"""
+        if self._ready or not self._waiting or not self._running:
+            return False
         return asyncio.get_running_loop().time() - self._flushed < LULL_S
 
     @property

@@ -11,6 +11,10 @@ _GAIN = 0.4
 _LOSS = 0.03
 """A try downwards is kept when no more than this is lost: what it takes off was waiting, not work."""
 
+_FULL = 0.2
+"""Part of the time in which all places have to be taken. Answers come in waves, and what is sent next takes us a while:
+with enough to do for all places they are not full always. Full for less than this, more of them would gain nothing."""
+
 _MOST_HOLD = 32
 _UNIT = 1 << 18
 """Bytes that count as much as a request: more of them take longer for their number's sake."""
@@ -19,8 +23,9 @@ _UNIT = 1 << 18
 class Climb:
     """Doubles while throughput grows with it, then goes up and down by a quarter, ever more rarely, to see.
 
-    Throughput is requests and bytes a second, measured while there was always somebody waiting for a place, and
-    only once as many requests have ended as were under way before the last change. The clock is the caller's.
+    Throughput is requests and bytes a second, measured while there was enough to do to fill all places, and only
+    once as many requests have ended as were under way before the last change. Until a try has failed, one round of
+    requests is measured, then two. The clock is the caller's.
     at_once: the answer, from 1 to `most`.
     """
 
@@ -28,35 +33,45 @@ class Climb:
         self.at_once = max(1, min(first, most))
         self._most = most
         self._factor = _DOUBLE
+        self._rounds = 1
         self._old: tuple[int, float] | None = None
         self._hold, self._holds, self._down = 0, 1, False
-        self._units = 0.0
-        self._ended = self._waited = 0
+        self._units = self._full_s = 0.0
+        self._ended = 0
         self._began: float | None = None
         self._since: float | None = None
+        self._full: float | None = None
 
     def moved(self, count: int) -> None:
         """So many bytes have passed."""
         self._units += count / _UNIT
 
-    def ended(self, now: float, waiting: bool) -> None:
-        """A request has ended. now: seconds; waiting: there was somebody for its place."""
+    def filled(self, now: float) -> None:
+        """All places are taken. now: seconds."""
+        if self._full is None:
+            self._full = now
+
+    def ended(self, now: float) -> None:
+        """A request has ended; told before its place is given to another. now: seconds."""
         self._ended += 1
-        self._waited += waiting
+        if self._full is not None:
+            self._full_s += now - self._full
+            self._full = None
         if self._since is None:
             self._since = now
         long = now - self._since >= LONG_S
         if self._began is None:
             if self._ended >= self.at_once or long:
                 self._began = self._since = now
-                self._ended = self._waited = 0
-                self._units = 0.0
+                self._ended = 0
+                self._units = self._full_s = 0.0
             return
-        if (self._ended < 2 * self.at_once and not long) or now - self._began < LEAST_S:
+        if (self._ended < self._rounds * self.at_once and not long) or now - self._began < LEAST_S:
             return
-        rate, wanted = (self._ended + self._units) / (now - self._began), self._waited >= 0.9 * self._ended
+        seconds = now - self._began
+        rate, full = (self._ended + self._units) / seconds, self._full_s / seconds
         self._settle()
-        if wanted:
+        if full >= _FULL:
             self._judge(rate)
         else:
             self._old = None  # there was not enough to do to learn anything
@@ -64,13 +79,13 @@ class Climb:
     def refused(self, at_once: int) -> None:
         """The service does not want so many: stay below where that was, and wait with the next try."""
         self.at_once = max(1, at_once - max(1, at_once // 10))
-        self._old, self._factor, self._down = None, _STEP, False
+        self._old, self._factor, self._down, self._rounds = None, _STEP, False, 2
         self._hold = self._holds = min(_MOST_HOLD, max(8, 2 * self._holds))
         self._settle()
 
     def _settle(self) -> None:
         self._began = self._since = None
-        self._ended = self._waited = 0
+        self._ended = 0
 
     def _judge(self, rate: float) -> None:
         if self._old is None:
@@ -88,7 +103,7 @@ class Climb:
                 self._factor = min(_DOUBLE, self._factor * _STEP)
             self._try(rate)
             return
-        self.at_once = old
+        self.at_once, self._rounds = old, 2
         if up and self._factor > _STEP:
             self._factor = _STEP
         else:

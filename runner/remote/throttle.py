@@ -80,7 +80,7 @@ class Throttle:
         if place and (self._queue or self._busy >= self.window):
             await self._in_line()
         elif place:
-            self._busy += 1
+            self._take()
         try:
             while (wait := self._not_before - self._clock()) > 0:
                 if not patient():
@@ -104,9 +104,14 @@ class Throttle:
         """The request has ended, well or not."""
         self._busy -= 1
         if self._climb is not None and self._window >= self._climb.at_once:
-            self._climb.ended(self._clock(), bool(self._queue))
+            self._climb.ended(self._clock())
             self._window = float(self._climb.at_once)
         self._admit()
+
+    def _take(self) -> None:
+        self._busy += 1
+        if self._climb is not None and self._busy >= self._window:
+            self._climb.filled(self._clock())
 
     def well(self, ticket: int) -> None:
         """The service answered without complaint to a request sent since the last one."""
@@ -172,7 +177,7 @@ class Throttle:
         while self._queue and self._busy < self.window:
             place = self._queue.popleft()
             if not place.done():
-                self._busy += 1
+                self._take()
                 place.set_result(None)
 
 

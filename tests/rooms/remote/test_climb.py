@@ -9,6 +9,20 @@ from runner.remote.throttle import Throttle, most_connections
 from tests.simulation.loop import run, simulated
 
 
+class Processor:
+    """What works on one thing at a time, for so long: our own, which reads the next file and writes down the last."""
+
+    def __init__(self, each_s: float) -> None:
+        self._each_s = each_s
+        self._free = 0.0
+
+    async def work(self) -> None:
+        """Until it is done, and all that was asked for before."""
+        loop = asyncio.get_running_loop()
+        self._free = max(self._free, loop.time()) + self._each_s
+        await asyncio.sleep(self._free - loop.time())
+
+
 class Service:
     """Answers each request after `latency_s`, and no more than `capacity` of them a second, in the order they came.
 
@@ -86,6 +100,68 @@ def driven(
 
     with simulated(seed) as loop:
         return run(loop, whole())
+
+
+def hired(
+    service: Service, own_s: float, seconds: float, *, first: int = 32, seed: int = 1
+) -> tuple[list[int], float]:
+    """Keep as many workers busy as are useful, each request with so much work of ours.
+
+    Returns how many were with the service, twenty times in each of its round trips, and when it began.
+    """
+
+    async def whole() -> tuple[list[int], float]:
+        loop = asyncio.get_running_loop()
+        throttle = Throttle(concurrency=512, first=first, clock=loop.time)
+        crew, under_way = set[asyncio.Task[None]](), list[int]()
+        began, processor = loop.time(), Processor(own_s)
+
+        async def worker() -> None:
+            while loop.time() - began < seconds:
+                await processor.work()
+                ticket = await throttle.enter()
+                await service.answer()
+                throttle.leave()
+                throttle.well(ticket)
+                hire()
+
+        def hire() -> None:
+            while len(crew) < throttle.useful:
+                crew.add(asyncio.ensure_future(worker()))
+
+        hire()
+        while loop.time() - began < seconds:
+            await asyncio.sleep(service.latency_s / 20)
+            under_way.append(service.busy)
+        await asyncio.gather(*crew)
+        return under_way, began
+
+    with simulated(seed) as loop:
+        return run(loop, whole())
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("first", [16, 32])
+@pytest.mark.parametrize("latency_s", [0.05, 0.2])
+def test_where_a_service_never_has_enough_they_are_twice_as_many_every_other_round_trip(
+    latency_s: float, first: int, seed: int
+) -> None:
+    """Answers come in waves then, and only a quarter as many workers wait for a place as come back at once."""
+    under_way, _ = hired(Service(latency_s, 1e9), 1e-5, 13 * latency_s, first=first, seed=seed)
+
+    reached = [max(under_way[: trips * 20]) for trips in (1, 5, 7, 9, 11, 13)]
+    assert reached[0] == first
+    assert all(most >= min(512, first << doubled) for doubled, most in enumerate(reached))
+
+
+@pytest.mark.parametrize("own_s", [0.0003, 0.001, 0.005])
+@pytest.mark.parametrize("latency_s", [0.005, 0.02, 0.1])
+def test_what_a_service_takes_to_answer_hides_behind_our_own_work(latency_s: float, own_s: float) -> None:
+    service = Service(latency_s, 1e9)
+
+    _, began = hired(service, own_s, 4.0)
+
+    assert service.rate(began + 2, began + 4) > 0.8 / own_s
 
 
 @pytest.mark.parametrize("seed", [1, 2])
