@@ -173,17 +173,7 @@ class Drain:
                     return None  # one waits for all; more are hired when there is something to do
                 await self._heard(beat)
                 continue
-            if _long(taken):
-                self._hire(
-                    self._wanted()
-                )  # those who have left when there was nothing to do find more by now
-            try:
-                await self._together(taken)
-            finally:
-                self._running -= 1
-                self._batches -= full
-            if self._ready:
-                self._hire(self._wanted())
+            await self._work_on(taken, full)
         return None
 
     @property
@@ -194,7 +184,7 @@ class Drain:
     @property
     def _laden(self) -> bool:
         """Are as many batches being worked on as may be? Who ends one takes the next."""
-        return self._batches >= _BATCHES and not self._ready
+        return self._batches >= self._most and not self._ready
 
     @property
     def _lull(self) -> bool:
@@ -204,9 +194,9 @@ class Drain:
         return asyncio.get_running_loop().time() - self._flushed < LULL_S
 
     @property
-    def _near(self) -> bool:
-        """Do all bytes stay on this machine? To take more beside a copy takes from it what it gains."""
-        return self._ctx.source.can.near and self._ctx.destination.can.near
+    def _most(self) -> int:
+        """Full batches in hand. Between two disks to take more beside a copy takes from it what it gains."""
+        return 1 if self._ctx.source.can.near and self._ctx.destination.can.near else _BATCHES
 
     async def _heard(self, beat: asyncio.Event) -> None:
         self._waiting = True
@@ -214,6 +204,17 @@ class Drain:
             await beat.wait()
         finally:
             self._waiting = False
+
+    async def _work_on(self, taken: Sequence[Operation], full: bool) -> None:
+        if _long(taken):  # those who have left when there was nothing to do find more by now
+            self._hire(min(self._wanted(), self._most))
+        try:
+            await self._together(taken)
+        finally:
+            self._running -= 1
+            self._batches -= full
+        if self._ready:
+            self._hire(self._wanted())
 
     async def _together(self, taken: Sequence[Operation]) -> None:
         """Work on a batch in one go; what is left of it is ready to be run one by one."""
