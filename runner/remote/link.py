@@ -46,9 +46,8 @@ class Link(asyncio.BufferedProtocol):
         self._waiter: asyncio.Future[bool] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._idle_s = self._deadline = 0.0
-        self._latest = inf
+        self._latest, self._most = inf, 0
         self._told: Callable[[LinkAnswer], None] | None = None
-        self._most = 0
 
     async def ask(self, sending: Sending, head: bytes) -> "LinkAnswer":
         """Send, and wait for the answer's headers; see `http.Engine`."""
@@ -238,12 +237,10 @@ class Link(asyncio.BufferedProtocol):
     def _wake(self) -> None:
         if self._told is not None:
             answer = self._answer
-            if answer is not None:
-                answer.sent = not self._transport.get_write_buffer_size()
-            if answer is None or answer.whole or answer.failure is not None:
+            if answer is not None and (answer.whole or answer.failure is not None):
                 told, self._told, self._latest = self._told, None, inf
-                if answer is not None:
-                    told(answer)
+                answer.sent = not self._transport.get_write_buffer_size()
+                told(answer)
         elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(True)
 
@@ -297,16 +294,17 @@ class LinkAnswer:
 
     async def close(self) -> None:
         """See `http.Answer`."""
-        link, self._link = self._link, None
-        if link is not None:
-            link.free()
+        self._let_go()
 
     def taken(self) -> bytes:
         """See `http.LateAnswer`."""
+        self._let_go()
+        return self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
+
+    def _let_go(self) -> None:
         link, self._link = self._link, None
         if link is not None:
             link.free()
-        return self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
 
     @property
     def refused(self) -> bool:
