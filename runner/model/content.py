@@ -20,6 +20,14 @@ class Fetched(NamedTuple):
     mtime_ns: int | None = None
 
 
+class Loaded(NamedTuple):
+    """A small file that was read to its end, as it was listed. mtime_ns: its time, where that was told with it."""
+
+    data: bytes
+    checksum: Checksum
+    mtime_ns: int | None = None
+
+
 class Digests(NamedTuple):
     """What one pass found: the number of bytes, the digest of all of them, and of each part, in hex."""
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from runner.model.backend import Backend, ChangePage, Copied, Copy, Copying
-from runner.model.content import Digests, Fetched
+from runner.model.content import Digests, Fetched, Loaded
 from runner.model.errors import AcdrunError
 from runner.model.node import Node
 
@@ -35,6 +35,35 @@ class Whole(Protocol):
     async def whole(self, path: str, size: int, *, expect: str | None = None) -> Fetched:
         """All the bytes of a file that is listed with `size` of them. Raises what `read` raises; it tries again by
         itself after an answer that was cut off."""
+
+
+Some = Sequence[tuple[int, Loaded]]
+"""Files of a batch that were read, each with its number there."""
+
+
+@runtime_checkable
+class ReadsSome(Protocol):
+    """A backend that reads several small files at less than `read` costs each."""
+
+    def read_some(self, files: Sequence[Copy], how: Copying) -> AsyncGenerator[Some, None]:
+        """Yield these files some at a time, in any order, as they were listed and whole, with checksums as wanted.
+
+        What is not to be had so is left out, whatever the reason: who reads it alone will be told.
+        """
+
+
+@runtime_checkable
+class PutsSome(Protocol):
+    """A backend that stores several small new files at less than `put` costs each."""
+
+    async def put_some(
+        self, files: Sequence[Copy], loaded: AsyncIterator[Some], how: Copying
+    ) -> Sequence[Copied | None]:
+        """Store what comes of these files where nothing is; return what became of each, in their order.
+
+        loaded: to be asked for only when what it yields will be stored. Copied, None: see `Peer.copy_from`. Raises
+        Unsynced.
+        """
 
 
 @runtime_checkable

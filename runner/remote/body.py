@@ -4,11 +4,21 @@ from collections.abc import Callable, Iterator
 
 from runner.model.errors import AcdrunError, BadAnswer, Truncated
 from runner.remote.exchange import Exchange
-from runner.remote.http import LinkFailure, proves_its_end, show_url
+from runner.remote.http import Answer, LinkFailure, Reply, Request, proves_its_end, show_url
 from runner.remote.throttle import Throttle
 
 _LEAST_BYTES = 1024
 """A body that brings fewer bytes than this in `idle_s` seconds of waiting is as good as silent."""
+
+
+def unfit(request: Request, answer: Answer | Reply) -> AcdrunError | None:
+    """What speaks against the body of an answer: it is encoded, or would not say where it ends."""
+    encoding = answer.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity") and not request.as_stored:
+        return BadAnswer(f"{show_url(request.url)}: an encoded answer, which was not asked for")
+    if answer.status < 300 and not proves_its_end(request.method, answer.status, answer.headers):
+        return Truncated(f"{show_url(request.url)}: an answer that does not say where it ends")
+    return None
 
 
 class Body:
@@ -29,12 +39,8 @@ class Body:
         self._throttle, self._clock, self._signed = throttle, clock, signed
         self._waited, self._brought = 0.0, 0
         self._portions: Iterator[bytes] = iter(())
-        answer = self._answer
-        encoding = answer.headers.get("content-encoding", "identity").strip().lower()
-        if encoding not in ("", "identity") and not exchange.request.as_stored:
-            raise signed(BadAnswer(f"{self._where}: an encoded answer, which was not asked for"))
-        if answer.status < 300 and not proves_its_end(self._request.method, answer.status, answer.headers):
-            raise signed(Truncated(f"{self._where}: an answer that does not say where it ends"))
+        if (error := unfit(self._request, self._answer)) is not None:
+            raise signed(error)
 
     async def piece(self) -> bytes:
         """The next bytes; b"" at the declared end. Raises Truncated."""

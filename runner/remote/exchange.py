@@ -1,6 +1,6 @@
 """One try of one request: what is sent, how far it came, what it holds."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from functools import partial
 
 from runner import __version__
@@ -45,14 +45,10 @@ class Exchange:
     def sending(self) -> Sending:
         """What the engine is given."""
         request = self.request
-        headers = [_AGENT, *request.headers]
-        if "accept-encoding" not in [name.lower() for name, _ in request.headers]:
-            headers.insert(1, _AS_IT_IS)
+        headers = headed(request)
         if self.bearer:
             headers.append((self.bearer_in, self.bearer))
-        if not _sendable("".join([name + value for name, value in headers])):
-            name = next(name for name, value in headers if not _sendable(name + value))
-            raise BadAnswer(f"the header {name!r} cannot be sent: it holds a control character")
+            check(headers[-1:])
         body: bytes | AsyncIterator[bytes]
         if isinstance(request.body, Stream):
             size = request.body.size
@@ -63,10 +59,7 @@ class Exchange:
         else:
             size, body = len(request.body), request.body
             self.complete = True
-        if size or request.method in ("POST", "PUT", "PATCH"):
-            headers.append(("Content-Length", str(size)))
-        limit = 2 * (request.idle_s + CONNECT_S)
-        return Sending(request.method, request.url, headers, body, CONNECT_S, request.idle_s, limit)
+        return sent(request, headers, body, size)
 
     async def close(self) -> None:
         """Let go of the answer, of the body's source, and of the place. Safe to call twice."""
@@ -100,6 +93,32 @@ class Exchange:
         except Exception as error:
             self.fault = error
             raise
+
+
+def headed(request: Request) -> list[tuple[str, str]]:
+    """The headers of a request with those that every request has. Raises BadAnswer."""
+    headers = [_AGENT, *request.headers]
+    if "accept-encoding" not in [name.lower() for name, _ in request.headers]:
+        headers.insert(1, _AS_IT_IS)
+    check(headers)
+    return headers
+
+
+def check(headers: Sequence[tuple[str, str]]) -> None:
+    """Raises BadAnswer for one that cannot be sent."""
+    if not _sendable("".join(map("".join, headers))):
+        name = next(name for name, value in headers if not _sendable(name + value))
+        raise BadAnswer(f"the header {name!r} cannot be sent: it holds a control character")
+
+
+def sent(
+    request: Request, headers: list[tuple[str, str]], body: bytes | AsyncIterator[bytes], size: int
+) -> Sending:
+    """What the engine is given of a request whose body has so many bytes."""
+    if size or request.method in ("POST", "PUT", "PATCH"):
+        headers.append(("Content-Length", str(size)))
+    limit = 2 * (request.idle_s + CONNECT_S)
+    return Sending(request.method, request.url, headers, body, CONNECT_S, request.idle_s, limit)
 
 
 def _sendable(text: str) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import ssl
+from collections.abc import Callable
 from typing import Any
 
 from runner.remote.http import LinkFailure, Origin, Sending, addressed, authority, loopback
@@ -47,6 +48,26 @@ class FastEngine:
         except BaseException:
             link.fail("let go of")
             raise
+
+    def post(
+        self, sending: Sending, most: int, told: Callable[[LinkAnswer], None]
+    ) -> Callable[[], None] | None:
+        """See `http.Posting`."""
+        assert isinstance(sending.body, bytes)
+        where, target = addressed(sending.url)
+        link = self._at_hand(where)
+        if link is None:
+            return None
+        return link.post(sending, _head(sending, where, target) + sending.body, most, told)
+
+    async def connect(self, sending: Sending) -> None:
+        """See `http.Posting`."""
+        where, _ = addressed(sending.url)
+        if self._closed:
+            raise LinkFailure("the engine was closed", "connect")
+        link = await self._connect(where, sending.connect_s)
+        link.since = asyncio.get_running_loop().time()
+        self._ended(where, link)
 
     async def close(self) -> None:
         """See `http.Engine`."""
@@ -114,8 +135,11 @@ def _reason(error: OSError) -> str:
 
 def _head(sending: Sending, where: Origin, target: str) -> bytes:
     """The request up to its body. Raises LinkFailure for one that would not be what it seems."""
-    lines = [f"{sending.method} {target} HTTP/1.1", f"Host: {authority(where)}"]
-    lines += [f"{name}: {value}" for name, value in sending.headers]
+    lines = [
+        f"{sending.method} {target} HTTP/1.1",
+        f"Host: {authority(where)}",
+        *map(": ".join, sending.headers),
+    ]
     text = "\r\n".join(lines)
     ends = len(lines) - 1
     if not text.isascii() or text.count("\n") != ends or text.count("\r") != ends or "\0" in text:

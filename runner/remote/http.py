@@ -10,7 +10,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from runner.model.errors import AcdrunError, BadAnswer
 
@@ -112,6 +112,31 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Close every connection."""
+
+
+class LateAnswer(Answer, Protocol):
+    """An answer that was waited for by nobody. whole: it has come to its end; else it never will."""
+
+    whole: bool
+
+    def taken(self) -> bytes:
+        """The body, as far as it came. The connection is let go, as by `close`."""
+
+
+@runtime_checkable
+class Posting(Protocol):
+    """An engine that sends without a task that waits for the answer, at a part of what that costs."""
+
+    def post(
+        self, sending: Sending, most: int, told: Callable[[LateAnswer], None]
+    ) -> Callable[[], None] | None:
+        """Send a request whose body is bytes; its answer, with at most `most` bytes, or its failure is told later.
+
+        Returns what gives it up, and has it told at once. None where there is no connection that is free.
+        """
+
+    async def connect(self, sending: Sending) -> None:
+        """Have one more connection for such a request. Raises LinkFailure."""
 
 
 Classify = Callable[[Request, Reply], AcdrunError | None]

@@ -5,6 +5,7 @@ import os
 import select
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from math import inf
 from typing import Literal, cast
 
@@ -45,7 +46,8 @@ class Link(asyncio.BufferedProtocol):
         self._waiter: asyncio.Future[bool] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._idle_s = self._deadline = 0.0
-        self._latest = inf
+        self._latest, self._most = inf, 0
+        self._told: Callable[[LinkAnswer], None] | None = None
 
     async def ask(self, sending: Sending, head: bytes) -> "LinkAnswer":
         """Send, and wait for the answer's headers; see `http.Engine`."""
@@ -66,20 +68,35 @@ class Link(asyncio.BufferedProtocol):
             raise answer.broken("exchange")
         return answer
 
+    def post(
+        self, sending: Sending, request: bytes, most: int, told: Callable[["LinkAnswer"], None]
+    ) -> Callable[[], None]:
+        """Send, and tell of the answer or of its failure by a call; see `http.Posting`."""
+        answer = self._answer = LinkAnswer(self, sending.method)
+        self.parser, self._idle_s = httptools.HttpResponseParser(answer), sending.idle_s
+        self._told, self._most = told, most
+        self._latest = self._loop.time() + sending.answer_s
+        self._watch()
+        self._transport.write(request)
+        return partial(self.fail, "let go of")
+
     async def change(self) -> bool:
         """Wait for something to happen; False when nothing has for too long."""
         waiter = self._waiter = self._loop.create_future()
+        self._watch()
+        if self._held_back:
+            self._held_back = False
+            self._transport.resume_reading()
+        happened: bool = await waiter
+        return happened
+
+    def _watch(self) -> None:
         self._deadline = min(self._loop.time() + self._idle_s, self._latest)
         if self._timer is not None and self._timer.when() > self._deadline:
             self._timer.cancel()
             self._timer = None
         if self._timer is None:  # one that rings early is set anew then: most waits need none of their own
             self._timer = self._loop.call_at(self._deadline, self._ring)
-        if self._held_back:
-            self._held_back = False
-            self._transport.resume_reading()
-        happened: bool = await waiter
-        return happened
 
     def fail(self, why: str) -> None:
         """Give the connection up, and the answer with it if it is not whole."""
@@ -138,7 +155,13 @@ class Link(asyncio.BufferedProtocol):
             if answer.size > _HEAD_LIMIT:
                 self.fail("an answer whose headers do not end")
             return
-        if answer.held > _HELD and not answer.whole and not self._held_back:
+        if self._told is not None:
+            self._deadline = min(self._loop.time() + self._idle_s, self._latest)
+            if answer.held > self._most:
+                answer.whole = False
+                self.fail("a longer answer than was asked for")
+                return
+        elif answer.held > _HELD and not answer.whole and not self._held_back:
             self._held_back = True
             self._transport.pause_reading()
         if not headed or answer.pieces or answer.whole:
@@ -212,16 +235,24 @@ class Link(asyncio.BufferedProtocol):
                 self.fail("takes no more bytes")
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
+        if self._told is not None:
+            answer = self._answer
+            if answer is not None and (answer.whole or answer.failure is not None):
+                told, self._told, self._latest = self._told, None, inf
+                answer.sent = not self._transport.get_write_buffer_size()
+                told(answer)
+        elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(True)
 
     def _ring(self) -> None:
         self._timer = None
-        if self._waiter is None or self._waiter.done():
+        if self._told is None and (self._waiter is None or self._waiter.done()):
             return
         if self._loop.time() < self._deadline:
             self._timer = self._loop.call_at(self._deadline, self._ring)
-        else:
+        elif self._told is not None:
+            self.fail("no answer in time")
+        elif self._waiter is not None:
             self._waiter.set_result(False)
 
 
@@ -263,6 +294,14 @@ class LinkAnswer:
 
     async def close(self) -> None:
         """See `http.Answer`."""
+        self._let_go()
+
+    def taken(self) -> bytes:
+        """See `http.LateAnswer`."""
+        self._let_go()
+        return self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
+
+    def _let_go(self) -> None:
         link, self._link = self._link, None
         if link is not None:
             link.free()

@@ -146,6 +146,11 @@ class Throttle:
         for start in range(0, len(data), self._grain):
             yield data[start : start + self._grain]
 
+    @property
+    def weighs(self) -> bool:
+        """Do bytes have to wait before they pass?"""
+        return self._bytes is not None
+
     def slices(self, data: bytes) -> bool:
         """Is it too much to pass at once?"""
         return self._grain is not None and len(data) > self._grain

@@ -18,7 +18,7 @@ from runner.model.errors import (
     Unclear,
 )
 from runner.remote import retry
-from runner.remote.body import Body
+from runner.remote.body import Body, unfit
 from runner.remote.clock import ServiceClock
 from runner.remote.exchange import Exchange
 from runner.remote.http import (
@@ -26,6 +26,7 @@ from runner.remote.http import (
     Classify,
     Engine,
     LinkFailure,
+    Posting,
     Reply,
     Request,
     TokenExpired,
@@ -105,6 +106,32 @@ class Wire:
         off; Unclear when a request that is not repeatable was sent in full and may have had its effect.
         """
         return await self._repeated(partial(self._whole, request, most))
+
+    @property
+    def posting(self) -> Posting | None:
+        """What sends many requests at less than a `call` costs each, for a `Volley`; None where that has to weigh
+        what passes, or ask for a token.
+        """
+        plain = self._authoriser is None and not self.throttle.weighs
+        return self._engine if plain and isinstance(self._engine, Posting) else None
+
+    def moment(self) -> float:
+        """Seconds, for `heard`."""
+        return self._clock()
+
+    def heard(self, request: Request, reply: Reply | None, ticket: int, began: float) -> AcdrunError | None:
+        """What a `call` would make of an answer, or of there being none, before it tries again; None of a good one."""
+        if self._trace is not None:
+            status = reply.status if reply is not None else None
+            self._trace(Trace(request.method, show_url(request.url), status, self._clock() - began))
+        if reply is None:
+            kind = Unavailable if request.repeatable else Unclear
+            return self._error(kind(f"{show_url(request.url)}: sent, but no answer came"))
+        if not 200 <= reply.status < 300:
+            return self.judged(request, reply, ticket, complete=True)
+        self.service_clock.hear(reply.headers)
+        self.throttle.well(ticket)
+        return unfit(request, reply)
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator["Download"]:
@@ -227,26 +254,31 @@ class Wire:
         return self._error(Unclear(f"{where}: sent in full, but no answer came: {failure}"))
 
     async def _judged(self, exchange: Exchange) -> AcdrunError:
-        answer, request = exchange.answered, exchange.request
+        answer = exchange.answered
         try:
             body = await self._read(exchange, _ERROR_BODY)
         except (Truncated, BadAnswer):
             body = b""  # the status says enough
+        reply = Reply(answer.status, answer.headers, body)
+        return self.judged(exchange.request, reply, exchange.ticket, complete=exchange.complete)
+
+    def judged(self, request: Request, answer: Reply, ticket: int, *, complete: bool) -> AcdrunError:
+        """What an answer that is no 2xx stands for; the throttle is told. complete: the request was sent in full."""
         moved = 300 <= answer.status < 400
-        error = self._redirected(request, Reply(answer.status, answer.headers, body)) if moved else None
+        error = self._redirected(request, answer) if moved else None
         if moved and error is None:
             goal = show_url(answer.headers.get("location", ""))
             return self._error(BadAnswer(f"{show_url(request.url)}: redirected to {goal!r}; not followed"))
-        error = error or self._classify(request, Reply(answer.status, answer.headers, body))
+        error = error or self._classify(request, answer)
         if error is None:
             error = BadAnswer(f"{show_url(request.url)}: status {answer.status}")
         if error.after_s is None:
             error.after_s = retry_after(answer.headers, self._now())
         if isinstance(error, Throttled):
-            error.after_s = self.throttle.slow_down(exchange.ticket, error.after_s)
+            error.after_s = self.throttle.slow_down(ticket, error.after_s)
             return self._error(error)
-        self.throttle.well(exchange.ticket)
-        if _may_have_worked(answer.status) and exchange.complete and not request.repeatable:
+        self.throttle.well(ticket)
+        if _may_have_worked(answer.status) and complete and not request.repeatable:
             unclear = Unclear(error.message, hint=error.hint, after_s=error.after_s)
             unclear.__cause__ = error
             error = unclear

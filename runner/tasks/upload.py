@@ -13,6 +13,7 @@ from runner.model.node import Node, same_content
 from runner.model.operation import Operation, Outcome, State
 from runner.model.path import name
 from runner.model.task import All, Context, Each, Ended, Parent, Task
+from runner.remote import several
 
 
 class Upload(Task):
@@ -30,19 +31,24 @@ class Upload(Task):
     async def together(
         self, ops: Sequence[Operation], ctx: Context, wanted: Callable[[], bool]
     ) -> Sequence[Outcome | None] | None:
-        """New files that the destination takes from the source by itself."""
+        """New files that the destination takes from the source by itself, and small ones that go together."""
         can = ctx.source.can
         timed = can.mtime_ns is not None and can.lists_times
         fresh = [
             at for at, op in enumerate(ops)
             if op.source and op.destination is None and not op.tries and not (timed and op.mtime_ns is None)
         ]  # fmt: skip
-        if not fresh or not ctx.destination.takes_from(ctx.source):
+        copies = ctx.destination.takes_from(ctx.source)
+        if not fresh or not (copies or several.carries(ctx.source, ctx.destination)):
             return None
         outcomes: list[Outcome | None] = [None] * len(ops)
         verify, began = ctx.pair.checksum.verify, time.time_ns()
         how = Copying(ctx.algorithm, verify == "server", ctx.pair.durability, _told(ctx), wanted)
-        done = await ctx.destination.copy_from(ctx.source, [_copy(ops[at]) for at in fresh], how)
+        batch = [_copy(ops[at]) for at in fresh]
+        if copies:
+            done = await ctx.destination.copy_from(ctx.source, batch, how)
+        else:
+            done = await several.carry(ctx.source, ctx.destination, batch, how)
         place, learn, proof = ctx.source.place, ctx.hashes.learn, ctx.algorithm if how.proven else "size"
         for at, copied in zip(fresh, done, strict=True):
             if copied is not None:

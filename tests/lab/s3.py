@@ -46,6 +46,8 @@ _EACH = (
     "of_creates_at_once_exactly_one_wins",
     "a_flat_listing_has_every_file_in_the_order_of_bytes",
     "a_time_is_kept_as_finely_as_claimed",
+    "files_read_together_are_as_each_is_read",
+    "files_stored_together_are_as_each_is_put",
 )
 """Rules that every server is asked for each time; moto is asked for nearly all."""
 

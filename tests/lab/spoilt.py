@@ -1,9 +1,10 @@
 """An engine that does as it should, but for the requests it was told to spoil."""
 
-from collections.abc import AsyncIterator, Mapping
-from typing import Literal, NamedTuple
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Literal, NamedTuple, cast
 
-from runner.remote.http import Answer, Engine, LinkFailure, Sending
+from runner.remote.http import Answer, Engine, LateAnswer, LinkFailure, Posting, Sending
 
 How = Literal["lost", "refused", "cut", "altered", "unsent"]
 
@@ -59,6 +60,37 @@ class Spoilt:
             raise LinkFailure("connection broken", "exchange")
         return Cut(answer) if spoil is not None and spoil.how == "cut" else answer
 
+    def post(
+        self, sending: Sending, most: int, told: Callable[[LateAnswer], None]
+    ) -> Callable[[], None] | None:
+        """See `http.Posting`; of an inner engine that has it, and never with what is "cut"."""
+        posting = cast(Posting, self.inner)
+        spoil = self._due(sending)
+        if spoil is not None and spoil.how == "unsent":
+            raise LinkFailure("no connection", "connect")
+        if spoil is not None and spoil.how == "refused":
+            answer = Late(spoil.status, spoil.headers, spoil.body)
+            asyncio.get_running_loop().call_soon(told, answer)
+            return lambda: None
+        if spoil is not None and spoil.how == "altered":
+            assert isinstance(sending.body, bytes)
+            sending = sending._replace(body=_flipped(sending.body))
+
+        def lost(answer: LateAnswer) -> None:
+            answer.taken()
+            told(Late(0, {}, b"", whole=False))
+
+        end = posting.post(sending, most, lost if spoil is not None and spoil.how == "lost" else told)
+        if end is not None:
+            self.sent.append((sending.method, sending.url))
+        elif spoil is not None:
+            self._left.append([spoil, 1])  # it is asked again once there is a connection
+        return end
+
+    async def connect(self, sending: Sending) -> None:
+        """See `http.Posting`."""
+        await cast(Posting, self.inner).connect(sending)
+
     async def close(self) -> None:
         """Close the inner one."""
         await self.inner.close()
@@ -100,6 +132,18 @@ class Told:
 
     async def close(self) -> None:
         """There is nothing to let go of."""
+
+
+class Late(Told):
+    """An answer that nobody sent, or that was lost."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes, *, whole: bool = True) -> None:
+        super().__init__(status, headers, body)
+        self.whole = whole
+
+    def taken(self) -> bytes:
+        """The body."""
+        return self._body
 
 
 class Cut:

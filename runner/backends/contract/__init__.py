@@ -13,6 +13,7 @@ from runner.backends.contract import (
     identity,
     listing,
     names,
+    several,
     storing,
     trashing,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "identity",
     "listing",
     "names",
+    "several",
     "storing",
     "trashing",
 ]

@@ -41,16 +41,31 @@ class Arriving:
 
         When cancelled, waits for its end. Raises Unsynced.
         """
-        mine = _Call(arrival)
-        self._waiting.append(mine)
+        await self.put_all([arrival])
+        return arrival.node
+
+    async def put_all(self, arrivals: Sequence[Arrival]) -> None:
+        """As `put`, for some that came together: each has its `node` then."""
+        calls = [_Call(arrival) for arrival in arrivals]
+        self._waiting += calls
         if not self._couriers or (self._apart and len(self._couriers) < self._most):
             self._couriers.add(asyncio.create_task(self._carry()))
-        await mine.wait(self._waiting)
-        if isinstance(mine.error, AcdrunError):  # each raises its own, for the place will be named in it
-            raise type(mine.error)(mine.error.message) from mine.error
-        if mine.error is not None:
-            raise mine.error
-        return arrival.node
+        try:
+            for call in calls:
+                await call.wait(self._waiting)
+        except asyncio.CancelledError:
+            for call in calls:
+                if call in self._waiting:
+                    self._waiting.remove(call)
+                    call.settle()
+            for call in calls:
+                await call.end()
+            raise
+        for call in calls:
+            if isinstance(call.error, AcdrunError):  # each raises its own, for the place will be named in it
+                raise type(call.error)(call.error.message) from call.error
+            if call.error is not None:
+                raise call.error
 
     @property
     def _apart(self) -> bool:

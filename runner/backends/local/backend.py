@@ -22,6 +22,7 @@ from runner.backends.local.gathering import Gathering
 from runner.backends.local.identity import identify
 from runner.backends.local.landing import Arrival
 from runner.backends.local.listing import Columns, look
+from runner.backends.local.loading import Loading
 from runner.backends.local.reading import Reading
 from runner.backends.local.rename import rename_new
 from runner.backends.local.spans import Span, digest_parts
@@ -40,11 +41,14 @@ from runner.model.backend import (
     Setting,
     Trashed,
 )
-from runner.model.content import CHUNK, Content, Digests
+from runner.model.content import CHUNK, Content, Digests, Loaded
 from runner.model.errors import AcdrunError, Blocked, Exists, NotFound, Stale, Unsupported
 from runner.model.node import Node
+from runner.model.powers import Some
 
 _DAY_NS = 86_400_000_000_000
+
+list_ = list  # the class has a verb of that name
 
 
 class Local:
@@ -64,6 +68,7 @@ class Local:
         self._threads = Threads(threads)
         self._reads = Gathering(self._threads, lambda: closing(Folders(self._root)))
         self._digesting = Threads(max(1, (os.cpu_count() or 1) // 2))  # each keeps two cores busy
+        self._loading = Loading(self._root, self._threads)
         self._leftovers: dict[str, Sequence[str]] = {}
         self._listed = 0
         self._crew: Crew | None = None
@@ -118,6 +123,10 @@ class Local:
         finally:
             reading.close()
 
+    def read_some(self, files: Sequence[Copy], how: Copying) -> AsyncGenerator[Some, None]:
+        """See `ReadsSome.read_some`."""
+        return self._loading.some(files, how.algorithm)
+
     async def digests(self, path: str, algorithm: str, size: int, *, expect: str | None) -> Digests:
         """See `Spanned.digests`. Of many files one or two are digested at a time; the others wait."""
         halt = threading.Event()
@@ -157,6 +166,21 @@ class Local:
             return await self._threads.run(draft.publish, content.checksum if content.proven else None)
         finally:
             draft.discard()
+
+    async def put_some(
+        self, files: Sequence[Copy], loaded: AsyncIterator[Some], how: Copying
+    ) -> Sequence[Copied | None]:
+        """See `PutsSome.put_some`."""
+        done: list_[Copied | None] = [None] * len(files)
+        if how.durability == "file":
+            return done
+        async for came in loaded:
+            arrivals = [_arrival(files[number], one, proven=how.proven) for number, one in came]
+            await self._arriving.put_all(arrivals)
+            for (number, one), arrival in zip(came, arrivals, strict=True):
+                if arrival.node is not None:
+                    done[number] = Copied(arrival.node._replace(checksum=one.checksum), one.checksum)
+        return done
 
     async def copy_from(
         self, source: Backend, batch: Sequence[Copy], how: Copying
@@ -308,6 +332,11 @@ class Local:
             seen, disk = os.fstatvfs(fd), os.fstat(fd).st_dev
         size, used = seen.f_frsize, seen.f_blocks - seen.f_bfree
         return Quota(seen.f_blocks * size, used * size, seen.f_bavail * size, f"disk {disk}")
+
+
+def _arrival(file: Copy, loaded: Loaded, *, proven: bool) -> Arrival:
+    mtime_ns = loaded.mtime_ns if file.mtime_ns is None else file.mtime_ns
+    return Arrival(file.path, loaded.data, mtime_ns, proven=proven)
 
 
 def _named(path: str) -> str:

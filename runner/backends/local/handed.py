@@ -32,8 +32,12 @@ class Handed:
             if self in queue:
                 queue.remove(self)
                 self.settled = True
-            while not self.settled:
-                self._over = asyncio.get_running_loop().create_future()
-                with suppress(asyncio.CancelledError):
-                    await self._over
+            await self.end()
             raise
+
+    async def end(self) -> None:
+        """Wait until it is settled, cancelled or not."""
+        while not self.settled:
+            self._over = asyncio.get_running_loop().create_future()
+            with suppress(asyncio.CancelledError):
+                await self._over

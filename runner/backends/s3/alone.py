@@ -26,6 +26,13 @@ class Alone:
         self._mine = turns.get(at) or turns.setdefault(at, Turns())
 
     async def __aenter__(self) -> None:
+        await self.enter()
+
+    async def __aexit__(self, *error: object) -> None:
+        self.leave()
+
+    async def enter(self) -> None:
+        """Wait until nobody else is in; `leave` has to follow."""
         self._mine.users += 1
         try:
             await self._mine.lock.acquire()
@@ -33,7 +40,8 @@ class Alone:
             self._leave()
             raise
 
-    async def __aexit__(self, *error: object) -> None:
+    def leave(self) -> None:
+        """Let the next one in."""
         self._mine.lock.release()
         self._leave()
 

@@ -1,6 +1,7 @@
 """The driver for Amazon S3, and for servers that speak its protocol."""
 
-from collections.abc import AsyncGenerator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Self
 
@@ -9,11 +10,13 @@ from runner.backends.s3.below import anything, found_below
 from runner.backends.s3.config import S3Config
 from runner.backends.s3.connect import Connection, connect
 from runner.backends.s3.copies import Copies
+from runner.backends.s3.fetching import Fetching
 from runner.backends.s3.listing import LAST, Entries, buckets, entries, objects
 from runner.backends.s3.nodes import Found
 from runner.backends.s3.objects import Objects
 from runner.backends.s3.peer import Peering
 from runner.backends.s3.probe import Conditions
+from runner.backends.s3.several import Several
 from runner.backends.s3.store import Store
 from runner.backends.s3.trash import Shelf, Trash
 from runner.backends.s3.unlisted import Unlisted
@@ -30,13 +33,17 @@ from runner.model.backend import (
     Trashed,
 )
 from runner.model.content import Content, Fetched
-from runner.model.errors import Unsupported
+from runner.model.errors import AcdrunError, Unsupported
 from runner.model.node import Node
+from runner.model.powers import Some
 from runner.remote.close import closing
 from runner.remote.dated import MOST_BYTES, TRASH, At, below, hidden
 from runner.remote.files import Files
 from runner.remote.keyed import Keyed, Page
 from runner.remote.wire import Wire
+
+_BATCHES = 2
+"""Of which the requests may be under way: the last answers of one are waited for while the next is sent."""
 
 list_ = list  # the class has a verb of that name
 
@@ -72,6 +79,7 @@ class S3(Keyed[Found]):
         self._trash = Trash(Shelf(self._objects, self._copies), run)
         self._versions = Versions(self._objects, self._copies)
         self._store = Store(self._objects, self._copies, self._trash, self._versions, connection.memory)
+        self._reads, self._puts = asyncio.Semaphore(_BATCHES), asyncio.Semaphore(_BATCHES)
         self._peering = Peering(
             self._objects, self._copies, self._store, self._holdable, lambda: self.at_once
         )
@@ -125,6 +133,39 @@ class S3(Keyed[Found]):
             for number, one in zip(numbers, some, strict=True):
                 done[number] = one
         return done
+
+    async def read_some(self, files: Sequence[Copy], how: Copying) -> AsyncGenerator[Some, None]:
+        """See `ReadsSome.read_some`."""
+        posting = self._requests.posting
+        if posting is None:
+            return
+        ats = [at if (at := self._at(one.origin)).key and one.origin else None for one in files]
+        fetching = Fetching(self._objects, files, ats, how)
+        async with self._reads, closing(fetching.some(posting)) as pieces:
+            async for some in pieces:
+                yield some
+
+    async def put_some(
+        self, files: Sequence[Copy], loaded: AsyncIterator[Some], how: Copying
+    ) -> Sequence[Copied | None]:
+        """See `PutsSome.put_some`: where the service checks conditions and digests by itself."""
+        ats = [self._takes(one.path) for one in files]
+        several = Several(self._objects, self._store, ats, [one.mtime_ns for one in files])
+        posting = self._requests.posting
+        if posting is not None and how.algorithm == "md5":
+            for bucket in {at.bucket for at in ats if at is not None}:
+                await self._ready(bucket)
+                if not self._store.conditions[bucket].create or not self.can.checksums:
+                    return several.done
+            async with self._puts:
+                await several.put(posting, loaded, how.wanted)
+        return several.done
+
+    def _takes(self, path: str) -> At | None:
+        try:
+            return self._holdable(path)
+        except AcdrunError:
+            return None
 
     async def quota(self) -> Quota:
         """A bucket has no end, and counts nothing for us."""

@@ -31,6 +31,7 @@ from runner.model.errors import (
 )
 from runner.remote.close import closing
 from runner.remote.dated import At
+from runner.remote.http import Reply
 from runner.remote.mtime import as_seconds
 from runner.remote.retry import again
 from runner.state.heads import Head, Heads
@@ -96,7 +97,7 @@ class Objects:
         """Yield the bytes as they are stored; their number is checked. Raises NotFound, Changed, Truncated."""
         total = 0
         try:
-            async with self.wire.stream(_get(at, expect)) as answer:
+            async with self.wire.stream(asked_to_get(at, expect)) as answer:
                 found = self._asked_for(at, expect, answer.headers)
                 async with closing(answer.chunks()) as chunks:
                     async for chunk in chunks:
@@ -110,9 +111,13 @@ class Objects:
     async def whole(self, at: At, size: int, expect: str | None) -> Fetched:
         """All the bytes of an object that should have `size`. Raises what `read` raises."""
         try:
-            reply = await self.wire.call(_get(at, expect), most=size + CHUNK)
+            reply = await self.wire.call(asked_to_get(at, expect), most=size + CHUNK)
         except Failed as error:
             raise Changed("not the generation that was listed") from error
+        return self.fetched(at, expect, reply)
+
+    def fetched(self, at: At, expect: str | None, reply: Reply) -> Fetched:
+        """The answer to `asked_to_get`. Raises Changed, Truncated, BadAnswer."""
         found = self._asked_for(at, expect, reply.headers)
         if len(reply.body) != found.size:
             raise _short(len(reply.body), found)
@@ -145,10 +150,7 @@ class Objects:
 
         condition: a header that keeps what is there. After a lost answer it is looked whether ours is there.
         """
-        headers = [*self.described(mtime_ns), ("content-md5", to_base64(md5.digest))]
-        if condition is not None:
-            headers.append(condition)
-        ask = Ask("PUT", *at, headers=headers, body=data, repeatable=condition is None)
+        ask = self.asked_to_put(at, data, md5, mtime_ns, condition)
 
         async def attempt() -> Found:
             try:
@@ -158,14 +160,27 @@ class Objects:
                 if there is None or there.checksum != md5:
                     raise Unavailable(f"its answer was lost, and it is not there: {error.message}") from error
                 return there
-            etag = bare(reply.headers.get("etag", ""))
-            if not opaque(reply.headers) and md5_of(etag) not in (md5, None):
-                raise Misstored(f"stored as {etag}, but sent were bytes of {md5}", etag)
-            return Found(
-                at.key, len(data), etag, None, mtime_ns, md5, reply.headers.get("x-amz-version-id", "")
-            )
+            return self.stored(at, len(data), md5, mtime_ns, reply.headers)
 
-        found = await again(attempt)
+        return await again(attempt)
+
+    def asked_to_put(
+        self, at: At, data: bytes, md5: Checksum, mtime_ns: int | None, condition: tuple[str, str] | None
+    ) -> Ask:
+        """The request of `put`."""
+        headers = [*self.described(mtime_ns), ("content-md5", to_base64(md5.digest))]
+        if condition is not None:
+            headers.append(condition)
+        return Ask("PUT", *at, headers=headers, body=data, repeatable=condition is None)
+
+    def stored(
+        self, at: At, size: int, md5: Checksum, mtime_ns: int | None, headers: Mapping[str, str]
+    ) -> Found:
+        """What the answer to `asked_to_put` tells of the new object. Raises Misstored, BadAnswer."""
+        etag = bare(headers.get("etag", ""))
+        if not opaque(headers) and md5_of(etag) not in (md5, None):
+            raise Misstored(f"stored as {etag}, but sent were bytes of {md5}", etag)
+        found = Found(at.key, size, etag, None, mtime_ns, md5, headers.get("x-amz-version-id", ""))
         self._learn(at, found)
         return found
 
@@ -226,7 +241,8 @@ class Objects:
         self.heads.learn(self.place(at.bucket), at.key, Head(found.etag, found.mtime_ns, found.checksum))
 
 
-def _get(at: At, expect: str | None) -> Ask:
+def asked_to_get(at: At, expect: str | None) -> Ask:
+    """The request for all the bytes of an object."""
     headers = (("if-match", f'"{expect}"'),) if expect is not None else ()
     return Ask("GET", *at, headers=headers, as_stored=True)
 

@@ -26,7 +26,8 @@ WHOLE = 16 << 20
 PART = 8 << 20
 _HELD = 96 << 20
 
-_NEW = ("if-none-match", "*")
+NEW = ("if-none-match", "*")
+"""What keeps a PUT from replacing anything."""
 
 
 class Store:
@@ -97,7 +98,7 @@ class Store:
             if not strong and await self._objects.find(at) is not None:
                 raise Exists("something is there already")
             try:
-                return await self._put(at, content, _NEW if strong else None)
+                return await self._put(at, content, NEW if strong else None)
             except Failed as error:
                 raise Exists("something is there already") from error
             except Misstored as error:
@@ -207,6 +208,10 @@ class Store:
         if found is None or found.etag != expect:
             raise Stale("not the generation that was listed")
         return found
+
+    def writes(self, at: At) -> bool:
+        """Does somebody write to that key now?"""
+        return at in self._writing
 
     def alone(self, at: At) -> "Alone":
         """One write to a key at a time: not every server that compares does so in the same step (Swift does not)."""

@@ -139,6 +139,13 @@ class S3Wire:
         self._ahead_s = theirs - self._now()
 
     async def _request(self, ask: Ask) -> Request:
+        body = ask.body
+        if isinstance(body, bytes) and len(body) >= _IN_THREAD and not self.endpoint.startswith("https://"):
+            return self.prepared(ask, await asyncio.to_thread(lambda: hashlib.sha256(body).hexdigest()))
+        return self.prepared(ask)
+
+    def prepared(self, ask: Ask, digest: str = "") -> Request:
+        """The request, signed as of now. digest: SHA-256 of its body, where somebody has found it out already."""
         region = self._regions.get(ask.bucket, self._region)
         base, host, above = _bucket_at(self._named, self._address, ask.bucket, region)
         path = f"{above}/{encoded(ask.key, safe='/')}" if ask.key or not above else above
@@ -151,7 +158,7 @@ class S3Wire:
             path,
             query,
             ask.headers,
-            await self._digest(base, ask.body),
+            digest or _digest(base, ask.body),
             keys=self._keys,
             region=region,
             now_s=self._now() + self._ahead_s,
@@ -167,16 +174,14 @@ class S3Wire:
             idle_s=_UPLOAD_IDLE_S if ask.body else 60.0,
         )
 
-    @staticmethod
-    async def _digest(base: str, body: bytes | Stream) -> str:
-        """What is streamed cannot be digested before; its Content-MD5 is signed, and http:// is for this machine."""
-        if not body:
-            return EMPTY
-        if isinstance(body, Stream) or base.startswith("https://"):
-            return UNSIGNED
-        if len(body) >= _IN_THREAD:
-            return await asyncio.to_thread(lambda: hashlib.sha256(body).hexdigest())
-        return hashlib.sha256(body).hexdigest()
+
+def _digest(base: str, body: bytes | Stream) -> str:
+    """What is streamed cannot be digested before; its Content-MD5 is signed, and http:// is for this machine."""
+    if not body:
+        return EMPTY
+    if isinstance(body, Stream) or base.startswith("https://"):
+        return UNSIGNED
+    return hashlib.sha256(body).hexdigest()
 
 
 @lru_cache(maxsize=256)

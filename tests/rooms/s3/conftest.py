@@ -16,6 +16,7 @@ from runner.model.backend import Setting
 from runner.model.policy import RetryPolicy
 from runner.model.units import Backoff
 from runner.remote import retry
+from runner.remote.http import Engine
 from runner.remote.httpx_engine import HttpxEngine
 from runner.remote.remote import Remote
 from tests.lab import s3
@@ -33,7 +34,7 @@ _QUICK = RetryPolicy(
 class Bucket:
     """One bucket, and what is remembered of it in a state directory. Each `use` is a run of its own.
 
-    fields: of the configuration, beside those that every bucket has.
+    fields: of the configuration, beside those that every bucket has. carrier: makes the engine behind the spoilt one.
     """
 
     server: Served
@@ -41,6 +42,7 @@ class Bucket:
     name: str = field(default_factory=s3.new_bucket)
     fields: dict[str, object] = field(default_factory=dict)
     engine: Spoilt = field(init=False)
+    carrier: Callable[[], Engine] = HttpxEngine
 
     def use(self, act: Callable[[Remote], Awaitable[T]], *, part: int = 0) -> T:
         """Open it, do that, close it. part: bytes in a part of what is stored in parts, where not the usual."""
@@ -48,7 +50,7 @@ class Bucket:
         async def whole() -> T:
             config = S3Config.model_validate(s3.fields(self.server, self.name) | self.fields)
             setting = Setting(remote="store", base=self.state, state=self.state, run="a-run")
-            self.engine.inner = HttpxEngine()
+            self.engine.inner = self.carrier()
             with s3.keys(self.server):
                 connection = await connect(config, setting, 8, engine=self.engine)
             backend = S3(connection, config, setting.run)
