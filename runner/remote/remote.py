@@ -200,18 +200,22 @@ class Remote:
         same = bool(self.can.copies) and self.can.copies == source.can.copies
         return same and self.throttle is None and source.throttle is None
 
-    async def copy_from(
-        self, source: "Remote", batch: Sequence[Copy], how: Copying
-    ) -> Sequence[Copied | None]:
-        """Copy files from a place that this one `takes_from`; see `Peer`."""
+    def below(self, source: "Remote", batch: Sequence[Copy]) -> Sequence[Copy]:
+        """The same copies, as the two backends know their paths. Raises Blocked."""
         origins = full_of(source.name, source.prefix, [one.origin for one in batch])
         ours = full_of(self.name, self.prefix, [one.path for one in batch])
-        copies = [
+        return [
             Copy(origin, generation, size, mtime_ns, path, known)
             for (_, generation, size, mtime_ns, _, known), origin, path in zip(
                 batch, origins, ours, strict=True
             )
         ]
+
+    async def copy_from(
+        self, source: "Remote", batch: Sequence[Copy], how: Copying
+    ) -> Sequence[Copied | None]:
+        """Copy files from a place that this one `takes_from`; see `Peer`."""
+        copies = self.below(source, batch)
         await self._request(writes=True)
         with Placing(self.name, self.prefix):
             if not self.takes_from(source):

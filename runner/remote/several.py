@@ -8,7 +8,6 @@ from typing import cast
 from runner.model.backend import Copied, Copy, Copying
 from runner.model.content import Loaded
 from runner.model.powers import PutsSome, ReadsSome, Some
-from runner.remote.full import Below
 from runner.remote.placing import Placing
 from runner.remote.remote import Remote
 
@@ -40,21 +39,17 @@ async def carry(
 
     Copied, None: see `Peer.copy_from`. Raises Unsynced, and what objects to a write.
     """
-    ours, theirs = Below(destination.name, destination.prefix), Below(source.name, source.prefix)
     done: list[Copied | None] = [None] * len(batch)
     numbers = [number for number, one in enumerate(batch) if one.size <= SMALL]
     if not numbers or not how.proven:
         return done
-    copies = [
-        one._replace(origin=theirs.full(one.origin), path=ours.full(one.path))
-        for one in (batch[number] for number in numbers)
-    ]
+    copies = destination.below(source, [batch[number] for number in numbers])
     how = how._replace(wanted=_While(how.wanted))
     reads, puts = cast(ReadsSome, source.backend), cast(PutsSome, destination.backend)
     with Placing(destination.name, destination.prefix):
         async with (
-            aclosing(reads.read_some(copies, how)) as some,
-            aclosing(_handed(destination, some, copies, how)) as handed,
+            aclosing(reads.read_some(copies, how)) as loaded,
+            aclosing(_handed(destination, loaded, copies, how)) as handed,
         ):
             stored = await puts.put_some(copies, handed, how)
     for number, one in zip(numbers, stored, strict=True):

@@ -14,8 +14,8 @@ from runner.model.backend import Copied, Copy, Copying
 from runner.model.checksum import Checksum
 from runner.model.content import Loaded
 from runner.model.powers import Some
+from tests.rooms.local.copies import seen
 from tests.rooms.local.disk import files, open_files
-from tests.rooms.local.test_copying import seen
 
 COUNT = 200
 
