@@ -4,6 +4,7 @@ import asyncio
 import ctypes
 import os
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -129,6 +130,13 @@ def files(root: Path) -> dict[str, bytes]:
     }
 
 
-def open_files() -> int:
-    """How many descriptors this process holds."""
-    return len(os.listdir("/proc/self/fd"))
+def open_files(beside: Path) -> int:
+    """How many descriptors this process holds of what is in the same folder as this.
+
+    No others: those an earlier test left behind may be collected at any moment.
+    """
+    names = []
+    for fd in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):  # of this listing itself, or closed by a thread since
+            names.append(os.readlink(f"/proc/self/fd/{fd}"))
+    return sum(name.startswith(f"{beside.parent}/") for name in names)

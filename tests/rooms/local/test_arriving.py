@@ -61,7 +61,7 @@ def test_what_comes_together_is_stored_with_times_and_the_digest_of_what_was_rea
 ) -> None:
     monkeypatch.setattr(flush, "MOST_OPEN", most)
     monkeypatch.setattr(landing, "MOST", 1)
-    some, before = wanted(40), open_files()
+    some, before = wanted(40), open_files(folders)
 
     async def act(remote: Remote) -> tuple[Sequence[Result], Sequence[Node]]:
         found = await put_all(remote, some)
@@ -77,7 +77,7 @@ def test_what_comes_together_is_stored_with_times_and_the_digest_of_what_was_rea
     assert list(stored) == proven
     assert {node.mtime_ns for node in listed} == {10**18}
     assert {stat.S_IMODE(os.stat(folders / path).st_mode) for path in some} == {0o666 & ~current_mask()}
-    assert open_files() == before
+    assert open_files(folders) == before
 
 
 def current_mask() -> int:
@@ -190,7 +190,7 @@ def test_D1_D2_whichever_call_fails_no_part_is_seen_and_who_is_told_of_success_h
     monkeypatch.setattr(flush, "FEW", few)
     some, failed = wanted(4), set()
     for number in range(1, 100):
-        calls, before = FailingCalls(number, code, CALLS), open_files()
+        calls, before = FailingCalls(number, code, CALLS), open_files(folders)
         with monkeypatch.context() as patch:
             calls.install(patch)
             told = on(folders, lambda remote: put_all(remote, some))
@@ -202,7 +202,7 @@ def test_D1_D2_whichever_call_fails_no_part_is_seen_and_who_is_told_of_success_h
                 assert result.path == path
         if code == errno.EIO and calls.failed == "fsync":
             assert all(isinstance(result, Unsynced) for result in told)
-        assert open_files() == before
+        assert open_files(folders) == before
         failed.add(calls.failed)
         for path in found:
             (folders / path).unlink()
