@@ -23,7 +23,8 @@ APPLICATION = 0x61636472  # "acdr": `file` and a careless reader can tell whose 
 class Database:
     """A SQLite file with our pragmas, used by one thread at a time.
 
-    schema: name of the .sql file beside this module; version: of that schema. A newer one is refused.
+    schema: name of the .sql file beside this module; version: of that schema. A newer one is refused; in a cache of
+    an older one the schema is run again, and makes what is not there yet.
     synchronous: FULL where a lost commit costs work or safety, NORMAL for caches, LATER for what is FULL from
     `firmly` on. reading: nothing will be written, so the file stays in the mode that it is in: to change that
     takes eight flushes.
@@ -68,9 +69,9 @@ class Database:
             pragmas.append("journal_mode=WAL")
         for pragma in pragmas:
             self._connection.execute(f"PRAGMA {pragma}")
-        if empty:
+        if empty or (has < version and synchronous == "NORMAL"):
             with self.transaction() as connection:  # one commit: nobody ever finds half a schema
-                if connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
+                if connection.execute("PRAGMA user_version").fetchone()[0] >= version:
                     return  # another process was faster
                 for statement in _statements(sql(schema)):
                     connection.execute(statement)

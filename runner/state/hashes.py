@@ -16,6 +16,9 @@ RACY_NS = 2_000_000_000
 """A file changed this shortly before it was hashed may change again without its times showing it.
 Source: "racily clean" entries of git's index; FAT keeps times to 2 s."""
 
+_VERSION = 2
+"""Of the schema: 1 knew no folders, or no upkeep."""
+
 _BATCH = 500
 
 _MOST = 20_000
@@ -39,7 +42,7 @@ class Hashes:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._database = open_cache(path, "hashes", 1)
+        self._database = open_cache(path, "hashes", _VERSION)
         self._fresh: dict[tuple[str, str], Checksum] = {}
         self._used: list[tuple[str, str]] = []
         self._asked: list[tuple[str, str, str, bytes, str]] = []
@@ -56,7 +59,7 @@ class Hashes:
 
     def _renew(self) -> None:
         self._database.close(one_file=False)
-        self._database = renew_cache(self._path, "hashes", 1)
+        self._database = renew_cache(self._path, "hashes", _VERSION)
 
     def _known(self, place: str, generations: Sequence[str], algorithm: str) -> dict[str, Checksum]:
         found: dict[str, Checksum] = {}
@@ -199,7 +202,6 @@ class Hashes:
         run makes them anew: by that it asks for each file that is still there.
         """
         day = _today()
-        self._database.prepare("upkeep")
         known = self._database.rows("SELECT day FROM upkeep")
         last = int(str(known[0][0])) if known else None
         if last is not None and day - _MONTH_D < last <= day:

@@ -1,5 +1,6 @@
--- Digests of content that was read before, so that it need not be read again. Only a cache.
-CREATE TABLE hash (
+-- Digests of content that was read before, so that it need not be read again. Only a cache: what a file of an older version
+-- lacks is made.
+CREATE TABLE IF NOT EXISTS hash (
     place       TEXT NOT NULL,     -- which disk or account the generation belongs to
     generation  TEXT NOT NULL,     -- the one state of one file that was read
     checksum    TEXT NOT NULL,     -- "md5:..."
@@ -8,11 +9,16 @@ CREATE TABLE hash (
 ) STRICT, WITHOUT ROWID;
 
 -- The digests of all files of a folder as it stood, so that one that stands so still costs one row. Made of `hash`.
-CREATE TABLE folder (
+CREATE TABLE IF NOT EXISTS folder (
     place       TEXT NOT NULL,     -- as above
     folder      TEXT NOT NULL,     -- which one, for its backend
     algorithm   TEXT NOT NULL,     -- of the digests
     print       BLOB NOT NULL,     -- of the names and generations of its files
     digests     BLOB NOT NULL,     -- one after the other, in the order of the listing that `print` stands for
     PRIMARY KEY (place, folder, algorithm)
+) STRICT;
+
+-- When what nobody asks for any more was last removed.
+CREATE TABLE IF NOT EXISTS upkeep (
+    day         INTEGER NOT NULL   -- in days since 1970
 ) STRICT;

@@ -151,9 +151,9 @@ def test_a_process_that_dies_while_it_makes_the_schema_leaves_nothing_behind(
         with pytest.raises(StateError):
             Hashes(tmp_path / "hashes.db")
 
-    with Database(tmp_path / "hashes.db", "hashes", 1) as whole:
+    with Database(tmp_path / "hashes.db", "hashes", 2) as whole:
         tables = whole.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")
-        assert tables == [("hash",), ("folder",)]
+        assert tables == [("hash",), ("folder",), ("upkeep",)]
 
 
 def test_a_body_that_raises_leaves_nothing_and_the_database_goes_on(tmp_path: Path) -> None:

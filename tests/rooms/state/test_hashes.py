@@ -1,15 +1,29 @@
 """The hash cache keeps what cannot change unseen, and only for the place it was seen at."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from runner.model.checksum import Checksum
 from runner.model.nodes import State
+from runner.state.database import APPLICATION
 from runner.state.hashes import RACY_NS, Hashes
 
 NOW = 10**18
 SUM = Checksum.of("md5", b"x")
+
+FIRST_FORMAT = f"""
+CREATE TABLE hash (
+    place TEXT NOT NULL, generation TEXT NOT NULL, checksum TEXT NOT NULL, used INTEGER NOT NULL,
+    PRIMARY KEY (place, generation)
+) STRICT, WITHOUT ROWID;
+INSERT INTO hash VALUES ('here', 'g', '{SUM}', {NOW // 10**9 // 86400});
+PRAGMA application_id={APPLICATION};
+PRAGMA user_version=1;
+"""
+"""As the first versions wrote it."""
 
 
 @pytest.mark.parametrize("age_ns", [0, 1, RACY_NS - 1, -1, -(10**15)])
@@ -113,6 +127,21 @@ def test_a_folder_is_known_whole_once_all_its_files_are(tmp_path: Path) -> None:
     assert hashes.whole("there", still, "md5") is None
     assert hashes.whole("here", still, "sha256") is None
     hashes.close()
+
+
+def test_a_cache_of_an_older_version_is_kept_and_knows_folders_from_then_on(tmp_path: Path) -> None:
+    path, still = tmp_path / "hashes.db", State("folder", b"as it stood")
+    with closing(sqlite3.connect(path)) as older:
+        older.executescript(FIRST_FORMAT)
+
+    for known in (None, bytes.fromhex(SUM.digest)):
+        hashes = Hashes(path)
+        assert hashes.known("here", ["g"], "md5") == {"g": SUM}
+        assert hashes.whole("here", still, "md5") == known
+        hashes.ask("here", still, "md5", ["g"])
+        hashes.close()
+
+    assert [file.name for file in tmp_path.glob("*damaged*")] == []
 
 
 def test_a_folder_with_a_file_that_may_change_unseen_is_never_known_whole(tmp_path: Path) -> None:
