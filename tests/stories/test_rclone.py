@@ -387,10 +387,12 @@ def _code_given(browser: httpx.Client, request: httpx.Request | None) -> bool:
     while request is not None:
         given = "code" in request.url.params
         try:
-            request = browser.send(request).next_request
+            answer = browser.send(request)
         except httpx.RemoteProtocolError:
             assert given
             return True
+        assert not answer.is_error
+        request = answer.next_request
     return given
 
 

@@ -1,5 +1,5 @@
--- Digests of content that was read before, so that it need not be read again. Only a cache: what a file of an older version
--- lacks is made.
+-- Digests of content that was read before, so that it need not be read again. Only a cache.
+-- Run again on a file of an older version, so each table is made where it is not there yet.
 CREATE TABLE IF NOT EXISTS hash (
     place       TEXT NOT NULL,     -- which disk or account the generation belongs to
     generation  TEXT NOT NULL,     -- the one state of one file that was read

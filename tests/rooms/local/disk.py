@@ -130,13 +130,13 @@ def files(root: Path) -> dict[str, bytes]:
     }
 
 
-def open_files(beside: Path) -> int:
-    """How many descriptors this process holds of what is in the same folder as this.
+def open_files() -> set[tuple[str, str]]:
+    """Each descriptor that this process holds, and of what.
 
-    No others: those an earlier test left behind may be collected at any moment.
+    Fewer than before say nothing: what an earlier test left behind may be collected at any moment.
     """
-    names = []
+    held = set()
     for fd in os.listdir("/proc/self/fd"):
         with suppress(FileNotFoundError):  # of this listing itself, or closed by a thread since
-            names.append(os.readlink(f"/proc/self/fd/{fd}"))
-    return sum(name.startswith(f"{beside.parent}/") for name in names)
+            held.add((fd, os.readlink(f"/proc/self/fd/{fd}")))
+    return held

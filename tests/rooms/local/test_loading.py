@@ -70,12 +70,12 @@ def test_what_is_not_what_was_listed_is_left_out(source: Path) -> None:
     (source / "002").unlink()
     (source / "003").unlink()
     (source / "003").symlink_to("000")
-    opened = open_files(source)
+    opened = open_files()
 
     found = loaded(source, batch)
 
     assert sorted(found) == ["000", "004"]
-    assert open_files(source) == opened
+    assert open_files() <= opened
 
 
 def test_what_changes_before_its_turn_is_left_out(source: Path) -> None:
@@ -90,7 +90,7 @@ def test_what_changes_before_its_turn_is_left_out(source: Path) -> None:
 
 
 def test_who_stops_listening_leaves_nothing_open(source: Path) -> None:
-    batch, opened = seen(source, *(f"{number:03}" for number in range(COUNT))), open_files(source)
+    batch, opened = seen(source, *(f"{number:03}" for number in range(COUNT))), open_files()
 
     async def act() -> int:
         local = Local(source, "run")
@@ -100,7 +100,7 @@ def test_who_stops_listening_leaves_nothing_open(source: Path) -> None:
         return len(first)
 
     assert 0 < asyncio.run(act()) < COUNT
-    assert open_files(source) == opened
+    assert open_files() <= opened
 
 
 def stored(root: Path, batch: Sequence[Copy], data: Sequence[bytes], how: Copying) -> Sequence[Copied | None]:

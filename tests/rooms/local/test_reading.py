@@ -65,10 +65,10 @@ def test_S4_a_file_that_moved_on_since_it_was_listed_is_changed(
             return [chunk async for chunk in remote.read("file", expect=seen.generation)]
         return []
 
-    before = open_files(root)
+    before = open_files()
 
     assert on(root, act) == []
-    assert open_files(root) == before
+    assert open_files() <= before
 
 
 @pytest.mark.torture
@@ -104,11 +104,11 @@ def test_a_read_that_is_left_closes_its_file(root: Path) -> None:
     (root / "file").write_bytes(b"x" * 3 * CHUNK)
 
     async def act(remote: Remote) -> None:
-        before = open_files(root)
+        before = open_files()
         chunks = remote.read("file")
         await anext(chunks)
         await chunks.aclose()
-        assert open_files(root) == before
+        assert open_files() <= before
 
     on(root, act)
 
