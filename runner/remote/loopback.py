@@ -77,7 +77,7 @@ class Listener:
     async def open(self, port: int) -> None:
         """Listen, on 127.0.0.1 alone. Raises Unavailable when the port is taken."""
         try:
-            self._server = await asyncio.start_server(self._serve, HOST, port, limit=_MOST_HEAD)
+            self._server = await asyncio.start_server(self._connected, HOST, port, limit=_MOST_HEAD)
         except OSError as error:
             if error.errno not in (errno.EADDRINUSE, errno.EACCES):
                 raise
@@ -113,10 +113,20 @@ class Listener:
         for task in [*self._reading, *self._answering]:
             task.cancel()  # browsers open connections ahead and ask nothing on them
 
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of our own: Python 3.11 reports one of its streams' that was cancelled as a fault.
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._reading.add(task)
+        task.add_done_callback(lambda _: self._left(task, writer))
+
+    def _left(self, task: asyncio.Task[None], writer: asyncio.StreamWriter) -> None:
+        self._reading.discard(task)
+        self._answering.discard(task)
+        writer.close()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._reading.add(task)
         try:
             if len(self._reading) > _MOST_AT_ONCE:
                 return
@@ -134,10 +144,6 @@ class Listener:
             await writer.drain()
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # a browser that only looks ahead, or somebody who sends anything
-        finally:
-            self._reading.discard(task)
-            self._answering.discard(task)
-            writer.close()
 
     def _judge(self, head: bytes) -> _Judged:
         first, *lines = head.decode("latin-1").split("\r\n")

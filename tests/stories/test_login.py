@@ -93,18 +93,23 @@ def test_a_port_in_use_is_exit_7_and_named(service: Service) -> None:
     assert service.token_requests() == 0
 
 
-def test_ctrl_c_while_it_waits_ends_it_and_nobody_listens_any_more(service: Service) -> None:
+@pytest.mark.parametrize("ahead", ["gone again", "still there"])
+def test_ctrl_c_while_it_waits_ends_it_and_nobody_listens_any_more(service: Service, ahead: str) -> None:
     port = free_port()
     process = service.machine.start(
         "login", "cloud", "--no-browser", "--port", str(port), CLIENT_SECRET=SECRET
     )
     assert process.stderr is not None
     process.stderr.readline()
-    socket.create_connection(("127.0.0.1", port)).close()
+    with socket.create_connection(("127.0.0.1", port)) as connection:  # a browser that looks ahead
+        if ahead == "gone again":
+            connection.close()
+        else:
+            httpx.get(f"http://127.0.0.1:{port}/favicon.ico", trust_env=False)  # so it has been accepted
 
-    process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
 
-    _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err
     with pytest.raises(ConnectionRefusedError):
