@@ -1,7 +1,8 @@
 """The use cases: the only place where kinds, state and engine meet. Each is imported by whoever uses it first."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from runner.model.importing import imported
 
 if TYPE_CHECKING:
     from runner.app.options import Options, Result
@@ -42,5 +43,5 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     for home, names in _HOMES.items():
         if name in names:
-            return getattr(import_module(f"{__name__}.{home}"), name)
+            return getattr(imported(f"{__name__}.{home}"), name)
     raise AttributeError(name)

@@ -1,10 +1,10 @@
 """The kinds of storage: one line each, loaded only when a manifest names them."""
 
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.model.config import RemoteConfig
+from runner.model.importing import imported
 
 if TYPE_CHECKING:
     from runner.model.backend import Backend
@@ -85,4 +85,4 @@ def full_name(word: str) -> str | None:
 
 def _load(spec: str) -> Any:
     module, _, name = spec.partition(":")
-    return getattr(import_module(f"runner.backends.{module}"), name)
+    return getattr(imported(f"runner.backends.{module}"), name)

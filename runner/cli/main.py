@@ -12,7 +12,7 @@ from runner.cli.help import help_text, short_help
 from runner.cli.output import Output
 from runner.cli.verbs import COMMON, VERBS
 from runner.model.exits import Exit
-from runner.model.importing import freeze
+from runner.model.importing import end
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,8 +26,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     gc.set_threshold(50_000, 20, 20)
     words = list(sys.argv[1:] if argv is None else argv)
     output = Output()
-    if argv is None:
-        gc.disable()  # until all is imported
     try:
         code = int(_run(words, output))
     except SystemExit as stop:  # argparse has printed a verb's help
@@ -65,9 +63,7 @@ def _run(words: list[str], output: Output) -> Exit:
     word = rest[0] if rest else ""
     module = word if word in VERBS else "run"
     command = import_module(f"runner.cli.commands.{module}")
-    if not gc.isenabled():
-        freeze()
-        gc.enable()
+    end()
     code: Exit = command.run(lead + rest[1:] if word in VERBS else words, output)
     return code
 

@@ -28,6 +28,7 @@ from runner.manifest.saving import saving
 from runner.manifest.tree import Key, Keys, Spot, Tree, unwritten
 from runner.model.config import RemoteConfig
 from runner.model.errors import ManifestError, Place, Problem, UsageError
+from runner.model.importing import importing
 from runner.model.pair import Case, Location, Mode, Pair
 from runner.model.policy import ChecksumPolicy, GuardPolicy, RetryPolicy
 
@@ -114,6 +115,7 @@ def _in_mode(mode: Mode, manifest: Manifest) -> Manifest:
     return replace(manifest, file="", jobs=(replace(job, pairs=pairs, place=nowhere),), places={})
 
 
+@importing()  # which builds each model that it reads with
 def _manifest(tree: Tree, folder: Path, remotes_file: Path | None) -> Manifest:
     model = check(ManifestModel, tree)
     here, own = os.path.abspath(folder), Own(remotes_file)

@@ -1,8 +1,8 @@
 """One file per kind of work. None knows another but by name, in what it waits for."""
 
 from functools import cache
-from importlib import import_module
 
+from runner.model.importing import imported
 from runner.model.task import Task
 
 NAMES = (
@@ -39,5 +39,5 @@ PROVING = ("list", "match", "prove")
 def task(name: str) -> Task:
     """The task of that name."""
     module = name if name in NAMES else f"undo.{name}"
-    instance: Task = getattr(import_module(f"runner.tasks.{module}"), name.capitalize())()
+    instance: Task = getattr(imported(f"runner.tasks.{module}"), name.capitalize())()
     return instance
