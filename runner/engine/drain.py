@@ -195,8 +195,7 @@ class Drain:
 
     @property
     def _most(self) -> int:
-        """Full batches in hand. Between two disks to take more beside a copy takes from it what it gains."""
-        return 1 if self._ctx.source.can.near and self._ctx.destination.can.near else _BATCHES
+        return _BATCHES
 
     async def _heard(self, beat: asyncio.Event) -> None:
         self._waiting = True

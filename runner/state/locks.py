@@ -15,8 +15,11 @@ from filelock import FileLock, Timeout
 
 from runner.model.errors import Locked
 from runner.model.path import overlap
+from runner.state.hands import beside, holding
 
 _POLL_S = 0.5
+_ENDING_S = 30.0
+"""How long who wrote for a run that is gone may take to end: it was in the middle of a batch."""
 
 
 class Scope(NamedTuple):
@@ -128,9 +131,14 @@ def _holder(folder: Path, scopes: Sequence[Scope]) -> str | None:
 
 
 def _free(path: Path) -> bool:
+    """Does nobody hold this lock, nor write any more for one that did?"""
+    return _had(path, 0) and (not beside(path).exists() or _had(beside(path), _ENDING_S))
+
+
+def _had(path: Path, wait_s: float) -> bool:
     lock = FileLock(path, mode=0o600)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=wait_s)
     except Timeout:
         return False
     lock.release()
@@ -150,6 +158,7 @@ def _hold(folder: Path, scope: Scope, run: str) -> Iterator[None]:
     try:
         with FileLock(folder / f"{name}.lock", timeout=0, mode=0o600):
             (folder / f"{name}.json").write_text(json.dumps(facts))
-            yield
+            with holding(folder / f"{name}.lock"):
+                yield
     except Timeout as error:
         raise Locked(f"the destination {scope.folder!r} is being written to by another run") from error

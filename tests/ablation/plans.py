@@ -4,7 +4,7 @@ from runner.app import applying, draining, plans, running
 from runner.model.exits import Exit
 from runner.remote import lease
 from runner.remote.lease import Lease
-from runner.state import foreign
+from runner.state import foreign, locks
 from runner.state.saved import Outside
 from tests.ablation.switch import Ablation, both, never, open_door, open_gate, put, yes
 
@@ -74,6 +74,11 @@ PLANS = (
             "::test_L1_a_run_whose_destination_is_being_written_to_is_refused_with_nothing_left_behind",
             f"{_ROOM}::test_a_plan_needs_no_lock_and_applying_one_does",
         ),
+    ),
+    Ablation(
+        "the lock of who writes for a run",
+        put(locks, "beside", lambda lock: lock.with_suffix(".nobody")),
+        ("tests/rooms/state/test_hands.py::test_L1_nobody_gets_the_place_before_the_writer_has_ended",),
     ),
     Ablation(
         "the lease",

@@ -90,7 +90,9 @@ def test_a_saved_plan_is_applied_once_and_exactly(machine: Machine) -> None:
 
 
 def test_this_checkout_itself_is_mirrored_by_the_job_that_ships_with_it(machine: Machine) -> None:
-    ignored = shutil.ignore_patterns(".git", ".venv*", "__pycache__", ".*_cache", ".hypothesis", "*.egg-info")
+    ignored = shutil.ignore_patterns(
+        ".git", ".venv*", "build", "__pycache__", ".*_cache", ".hypothesis", "*.egg-info"
+    )
     checkout = machine.home / "checkout"
     shutil.copytree(CHECKOUT, checkout, ignore=ignored)
     files = sum(path.is_file() for path in checkout.rglob("*"))

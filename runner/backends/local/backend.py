@@ -11,9 +11,10 @@ from pathlib import Path
 
 from runner.backends.local import safe, untrash
 from runner.backends.local.arriving import SMALL, Arriving
+from runner.backends.local.beside import copy_by, worth
 from runner.backends.local.config import LocalConfig
 from runner.backends.local.copying import Copier
-from runner.backends.local.crew import CREW, LONG, Crew
+from runner.backends.local.crew import CREW, LONG, Crew, Hand
 from runner.backends.local.draft import Disk, Draft, sweep
 from runner.backends.local.faults import READING, WRITING
 from runner.backends.local.filling import fill
@@ -70,7 +71,7 @@ class Local:
         self._digesting = Threads(max(1, (os.cpu_count() or 1) // 2))  # each keeps two cores busy
         self._loading = Loading(self._root, self._threads)
         self._leftovers: dict[str, Sequence[str]] = {}
-        self._listed = 0
+        self._much = 0
         self._crew: Crew | None = None
         mask = os.umask(0o077)  # it cannot be read without being set
         os.umask(mask)
@@ -102,10 +103,14 @@ class Local:
 
     async def list_some(self, folders: Sequence[str]) -> Sequence[Sequence[Node] | AcdrunError]:
         """List folders in one call in a thread, until it has been worth it; in a long listing in another process."""
-        if self._crew is None and (CREW.there or self._listed >= LONG):
+        self._call_crew()
+        return await self._threads.run(self._list_some, folders)
+
+    def _call_crew(self) -> Crew | None:
+        if self._crew is None and (CREW.there or self._much >= LONG):
             self._crew = CREW
             self._crew.join()
-        return await self._threads.run(self._list_some, folders)
+        return self._crew
 
     async def stat(self, path: str) -> Node:
         """The node as it is now; a link is itself, not what it points at."""
@@ -185,22 +190,44 @@ class Local:
     async def copy_from(
         self, source: Backend, batch: Sequence[Copy], how: Copying
     ) -> Sequence[Copied | None]:
-        """Copy in one thread. Batches of small files go one at a time: beside each other they would take longer."""
+        """Copy in one thread. Batches of small files go to processes beside this one; while there are none they go one
+        at a time, for in this process they would take longer beside each other.
+        """
         if not isinstance(source, Local):
             raise Unsupported("only what is on a local disk is copied without being sent")
-        loop, halt, tell = asyncio.get_running_loop(), threading.Event(), how.moved or (lambda count: None)
-
-        def moved(count: int) -> None:
-            loop.call_soon_threadsafe(tell, count)
-
-        copier = Copier(source._root, self._disk, how, enter=self._sweep, moved=moved, halted=halt.is_set)
-        small = sum(copy.size for copy in batch) < len(batch) * CHUNK
-        async with self._turn if small else nullcontext():
-            if how.wanted is not None and not how.wanted():
-                return [None] * len(batch)
-            done = await self._threads.run(copier.run, batch, halt=halt.set)
+        tell, wanted = how.moved or (lambda count: None), how.wanted or (lambda: True)
+        light = sum(copy.size for copy in batch) < len(batch) * CHUNK
+        crew = self._call_crew() if worth(batch) else None
+        done: Sequence[Copied | None] | None = None
+        self._much += len(batch)
+        with Hand(crew) if crew else nullcontext() as hand:
+            if hand is not None and await self._threads.run(hand.take) and wanted():
+                done = await self._threads.run(self._copy_by, hand, source._root, how, batch)
+        if done is None:
+            async with self._turn if light else nullcontext():
+                if not wanted():
+                    return [None] * len(batch)
+                done = await self._copy(source._root, how, batch)
         tell(sum(one.node.size for one in done if one is not None and one.node.size <= CHUNK))
         return done
+
+    async def _copy(self, source: str, how: Copying, batch: Sequence[Copy]) -> Sequence[Copied | None]:
+        loop, halt = asyncio.get_running_loop(), threading.Event()
+
+        def moved(count: int) -> None:
+            if how.moved is not None:
+                loop.call_soon_threadsafe(how.moved, count)
+
+        copier = Copier(source, self._root, how, enter=self._sweep, moved=moved, halted=halt.is_set)
+        return await self._threads.run(copier.run, batch, halt=halt.set)
+
+    def _copy_by(
+        self, hand: Hand, source: str, how: Copying, batch: Sequence[Copy]
+    ) -> Sequence[Copied | None] | None:
+        for folder in {paths.parent(copy.path) for copy in batch} if self._leftovers else ():
+            with suppress(AcdrunError):
+                self._sweep(folder)
+        return copy_by(hand, source, self._root, self._disk.mask, how, batch)
 
     async def mkdir(self, path: str) -> Node:
         """Make the folder; for the root, every missing folder above it too."""
@@ -250,7 +277,7 @@ class Local:
         for folder, columns in zip(folders, found or some(self._root, folders), strict=False):
             one = some(self._root, [folder])[0] if columns is None else columns  # a worker does not say why
             answers.append(one if isinstance(one, AcdrunError) else self._nodes(folder, one))
-        self._listed += sum(len(answer) for answer in answers if not isinstance(answer, AcdrunError))
+        self._much += sum(len(answer) for answer in answers if not isinstance(answer, AcdrunError))
         return answers
 
     def _stat(self, path: str) -> Node:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from runner.backends.local.carrying import Carrier
-from runner.backends.local.draft import Disk
 from runner.backends.local.faults import told
 from runner.backends.local.flush import most_open, sync_all
 from runner.backends.local.folders import MOST, Folders
@@ -35,14 +34,15 @@ _Written = tuple[int, str, str, int, Checksum]
 class Copier:
     """Copies one batch. Every method blocks.
 
-    source: root of the disk that is read. enter: called with each folder before something is put there.
-    moved: told, in this thread, how many bytes of a large file went over; halted: asked whether to give up.
+    source, target: roots of the disk that is read, and of the one that is written to. enter: called with each folder
+    before something is put there. moved: told, in this thread, how many bytes of a large file went over; halted: asked
+    whether to give up.
     """
 
     def __init__(
         self,
         source: str,
-        disk: Disk,
+        target: str,
         how: Copying,
         *,
         enter: Callable[[str], None],
@@ -50,7 +50,7 @@ class Copier:
         halted: Callable[[], bool],
     ) -> None:
         self._how, self._enter, self._moved, self._halted = how, enter, moved, halted
-        self._sources, self._targets = Folders(source), Folders(disk.root, self._entering)
+        self._sources, self._targets = Folders(source), Folders(target, self._entering)
         self._carrier: Carrier | None = None
         self._label, self._now = secrets.token_hex(6), time.time_ns()
         self._temps: dict[str, str] = {}

@@ -1,7 +1,7 @@
-"""Processes beside this one that list folders.
+"""Processes beside this one that list folders, and copy small files.
 
-Threads do not help: each `stat` hands the interpreter's lock over. Workers are shared by all disks, hired when a
-listing turns out to be long or is known to be, and end with the last disk, or with this process, whose end of the
+Threads do not help: each system call hands the interpreter's lock over. Workers are shared by all disks, hired when
+there turns out to be much to do or is known to be, and end with the last disk, or with this process, whose end of the
 pipe goes with it.
 """
 
@@ -14,14 +14,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, Self
 
 import runner
 from runner.backends.local import worker
 from runner.backends.local.listing import Columns
 
 LONG = 2000
-"""Nodes of one disk from which on a listing is long: they take about as long as a worker takes to be ready."""
+"""Nodes of one disk that are much: to list them takes about as long as a worker takes to be ready."""
 
 _PATIENCE_S = 0.1
 """How long a thread waits for a worker. Where workers take longer the disk is slow, and threads wait beside them."""
@@ -38,8 +38,8 @@ class Crew:
     def __init__(self, most: int) -> None:
         self._most = most
         self._changed = threading.Condition()
-        self._free: list[_Worker] = []
-        self._coming: list[_Worker] = []
+        self._free: list[Worker] = []
+        self._coming: list[Worker] = []
         self._hired = 0
         self._disks = 0
 
@@ -78,52 +78,83 @@ class Crew:
 
     def some(self, root: str, folders: Sequence[str]) -> Sequence[Columns | None] | None:
         """As `worker.some`, with None in the place of an error; None for all when no worker could be had."""
-        one = self._take()
-        if one is None:
-            return None
-        try:
-            found = one.some(root, folders)
-        except (OSError, EOFError, ValueError, TypeError):
-            self._drop(one)
-            return None
-        self._give(one)
-        return found
+        with Hand(self) as hand:
+            found = hand.ask("list", root, list(folders)) if hand.take(_PATIENCE_S) else None
+        return None if found is None else [columns and Columns(*columns) for columns in found]
 
-    def _take(self) -> "_Worker | None":
+    def take(self, patience_s: float | None) -> "Worker | None":
+        """One that has nothing to do; None when there is none, or all are busy for longer than that."""
         with self._changed:
             ready = [one for one in self._coming if one.ready()]
             self._coming = [one for one in self._coming if one not in ready]
             self._free += ready
             if not self._free and self._hired < self._most:
                 self._hire()
-            if self._hired > len(self._coming):
-                self._changed.wait_for(lambda: self._free, _PATIENCE_S)
+            self._changed.wait_for(lambda: self._free or self._hired == len(self._coming), patience_s)
             return self._free.pop() if self._free else None
 
-    def _hire(self) -> None:
-        try:
-            self._coming.append(_Worker())
-        except OSError:
-            self._most = self._hired  # there is no room for another process
-        else:
-            self._hired += 1
-
-    def _give(self, one: "_Worker") -> None:
+    def give(self, one: "Worker") -> None:
+        """It has done its work."""
         with self._changed:
             if self._disks:
                 self._free.append(one)
                 self._changed.notify()
                 return
-        self._drop(one)
+        self.drop(one)
 
-    def _drop(self, one: "_Worker") -> None:
+    def drop(self, one: "Worker") -> None:
+        """It is no longer wanted, or gone."""
         with self._changed:
             self._hired -= 1
+            self._changed.notify_all()
         one.end()
 
+    def _hire(self) -> None:
+        try:
+            self._coming.append(Worker())
+        except OSError:
+            self._most = self._hired  # there is no room for another process
+        else:
+            self._hired += 1
 
-class _Worker:
-    """One process. It gets nothing of ours but the pipe: no lock outlives us because of it."""
+
+class Hand:
+    """A worker that is somebody's for a block, once it was taken. Every method blocks."""
+
+    def __init__(self, crew: Crew) -> None:
+        self._crew = crew
+        self._worker: Worker | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._worker is not None:
+            self._crew.give(self._worker)
+
+    def take(self, patience_s: float | None = None) -> bool:
+        """Wait for one that has nothing to do, so long at most; False when there is none."""
+        self._worker = self._crew.take(patience_s)
+        return self._worker is not None
+
+    def ask(self, *question: Any) -> Any:
+        """Its answer, in plain values as the question; None when it is gone, and what it did has ended."""
+        one, self._worker = self._worker, None
+        if one is None:
+            return None
+        try:
+            answer = one.ask(question)
+        except BaseException as error:
+            self._crew.drop(one)  # another one would get this answer
+            if not isinstance(error, OSError | EOFError | ValueError | TypeError):
+                raise
+            return None
+        self._worker = one
+        return answer
+
+
+class Worker:
+    """One process. It gets nothing of ours but the pipe."""
 
     def __init__(self) -> None:
         home = str(Path(runner.__file__).resolve().parent.parent)
@@ -155,10 +186,10 @@ class _Worker:
         self._told.read(len(worker.READY))
         return True
 
-    def some(self, root: str, folders: Sequence[str]) -> Sequence[Columns | None]:
+    def ask(self, question: Sequence[Any]) -> Any:
         """Raises OSError, EOFError when it is gone."""
-        worker.send(self._asked, (root, list(folders)))
-        return [columns and Columns(*columns) for columns in worker.receive(self._told)]
+        worker.send(self._asked, question)
+        return worker.receive(self._told)
 
     def end(self) -> None:
         """It has no work, or is gone already."""

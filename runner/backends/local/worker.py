@@ -1,6 +1,6 @@
-"""A process that lists folders for another one, until that closes the pipe or is gone. It imports little.
+"""A process that works for another one, until that closes the pipe or is gone. It imports little.
 
-It only reads, so one that outlives its parent by a moment harms nobody.
+One that outlives its parent by a moment harms nobody: it only reads, or shares the parent's locks while it writes.
 """
 
 import marshal
@@ -56,15 +56,28 @@ def _whole(pipe: IO[bytes], size: int) -> bytes:
     return data
 
 
+def _listed(root: str, folders: Sequence[str]) -> Any:
+    """None in the place of what cannot be listed."""
+    return [tuple(one) if isinstance(one, Columns) else None for one in some(root, folders)]
+
+
+def _copied(*question: Any) -> Any:
+    from runner.backends.local.beside import copied  # who only lists needs no digests
+
+    return copied(*question)
+
+
+_ANSWERS = {"list": _listed, "copy": _copied}
+
+
 def main() -> None:
-    """Answer on the standard output what is asked on the standard input; None for what cannot be listed."""
+    """Answer on the standard output what is asked on the standard input."""
     asked, told = sys.stdin.buffer, sys.stdout.buffer
     told.write(READY)
     told.flush()
     try:
         while True:
-            root, folders = receive(asked)
-            found = some(root, folders)
-            send(told, [tuple(one) if isinstance(one, Columns) else None for one in found])
+            verb, *question = receive(asked)
+            send(told, _ANSWERS[verb](*question))
     except (EOFError, OSError):
         os._exit(0)

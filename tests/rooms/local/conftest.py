@@ -1,10 +1,12 @@
 """A root for each test, and files to copy there."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from runner.backends.local.crew import Crew
 from tests.rooms.local.copies import LARGE
 
 
@@ -34,3 +36,12 @@ def folders(root: Path) -> Path:
     (root / "a").mkdir()
     (root / "b").mkdir()
     return root
+
+
+@pytest.fixture
+def crew() -> Iterator[Crew]:
+    """One process beside this one, once it was asked for."""
+    one = Crew(1)
+    one.join()
+    yield one
+    one.leave()

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,30 +19,9 @@ from runner.model.errors import AcdrunError
 from runner.model.node import Folder
 from runner.remote.remote import Remote
 from tests.rooms.local.disk import on
+from tests.rooms.local.workers import answered, pid_of
 
 LINUX = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks at /proc")
-
-
-@pytest.fixture
-def crew() -> Iterator[Crew]:
-    one = Crew(1)
-    one.join()
-    yield one
-    one.leave()
-
-
-def answered(crew: Crew, root: Path, *folders: str) -> Sequence[Columns | None]:
-    """What a worker tells, once there is one."""
-    for _ in range(2000):
-        if (found := crew.some(os.fspath(root), folders)) is not None:
-            return found
-        time.sleep(0.01)
-    raise AssertionError("no worker came")
-
-
-def pid_of(crew: Crew) -> int:
-    (one,) = crew._free
-    return one._process.pid
 
 
 def ends(gone: Callable[[], bool]) -> bool:
