@@ -71,6 +71,7 @@ class Foreseen(Remote):
 
     async def list(self, folder: str = "") -> AsyncGenerator[Sequence[Node], None]:
         """The children as they will be. Raises what `Remote.list` raises."""
+        await self._stays(folder)
         over = (await self._over([folder]))[0]
         try:
             async with closing(super().list(folder)) as pages:
@@ -84,6 +85,7 @@ class Foreseen(Remote):
 
     async def list_some(self, folders: Sequence[str]) -> Sequence[Sequence[Node] | AcdrunError]:
         """Likewise, of several folders."""
+        await self._stays(folders[0])
         found = list(await super().list_some(folders))
         for number, (folder, over) in enumerate(
             zip(folders, await self._over(folders[: len(found)]), strict=True)
@@ -140,13 +142,12 @@ class Foreseen(Remote):
         if coming is None or (coming.kind == "folder" and not coming.pair):
             return await super().stat(path)
         if coming.kind == "gone":
-            raise NotFound(
-                "an earlier job is to take it away", remote=self.name, path=join(self.prefix, path)
-            )
+            raise self._gone(path)
         return (await self._nodes([coming]))[0]
 
     async def identity(self, folder: str = "") -> Identity:
         """Nobody can know the identity of a folder that is still to be made: it is ""."""
+        await self._stays(folder)
         try:
             return await super().identity(folder)
         except NotFound:
@@ -165,6 +166,15 @@ class Foreseen(Remote):
 
     async def _at(self, path: str) -> Coming | None:
         return await asyncio.to_thread(self.coming.at, path) if self.coming.number else None
+
+    async def _stays(self, folder: str) -> None:
+        """Raises NotFound for the root where it will be gone; a walk comes to no other folder that will be."""
+        coming = None if folder else await self._at("")
+        if coming is not None and coming.kind == "gone":
+            raise self._gone(folder)
+
+    def _gone(self, path: str) -> NotFound:
+        return NotFound("an earlier job is to take it away", remote=self.name, path=join(self.prefix, path))
 
     async def _comes(self, folder: str) -> bool:
         coming = await self._at(folder)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from runner.backends.memory_keys import _STORES, Keys, KeysConfig, Store
@@ -104,6 +104,7 @@ def done(ended: Ended) -> list[tuple[str, str, str]]:
     trees(PLAIN), spelled, trees(PLAIN), st.tuples(modes, modes), st.tuples(kinds, between, kinds),
     st.tuples(compares, compares), places,
 )  # fmt: skip
+@example({}, {"a": {}}, {"a": ""}, ("mirror", "mirror"), ({},) * 3, ("auto", "auto"), ("mid:in", "mid:in/a"))
 @settings(deadline=None, max_examples=25)
 def test_the_plan_of_a_chain_is_what_its_run_does(
     source: Nested,

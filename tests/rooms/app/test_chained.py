@@ -207,6 +207,25 @@ def test_a_limit_of_the_second_job_is_held_against_what_is_predicted(chain: Worl
     assert not (chain.folder / "saved.plan").exists()
 
 
+@pytest.mark.parametrize("held", [{}, {"q": "5"}])
+def test_a_source_that_the_first_job_takes_away_is_refused_in_the_plan_as_in_the_run(
+    chain: World, held: Files
+) -> None:
+    chain.write("mid", {"b": "3"})
+    chain.write("mid", {f"gone/{path}": text for path, text in held.items()})
+    if not held:
+        chain.write("mid", {"gone": None})
+    manifest = chain.manifest(jobs(second={"source": "mid:gone"}))
+
+    plan = chain.plan(manifest)
+    ended = chain.run(manifest)
+
+    assert plan.code == ended.code == Exit.REFUSED
+    assert rows(plan) == rows(ended)
+    assert "two" not in {pair for pair, *_ in rows(plan)}
+    assert chain.files("dst").keys() == LAST.keys()
+
+
 def test_times_that_nobody_can_foretell_are_said_and_kept_when_they_are_known(world: World) -> None:
     chain = world
     chain.fields |= {"src": {"mtime_ns": None}, "mid": {}, "dst": {}}
