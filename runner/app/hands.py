@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.app.named import file_of
-from runner.backends.local.crew import CREW, LONG
+from runner.backends.local.crew import CREW
+from runner.backends.local.hands import LONG
 from runner.backends.registry import kind_of
 from runner.manifest.manifest import Manifest
 from runner.model.errors import AcdrunError

@@ -14,12 +14,12 @@ from runner.backends.local.arriving import SMALL, Arriving
 from runner.backends.local.beside import copy_by, worth
 from runner.backends.local.config import LocalConfig
 from runner.backends.local.copying import Copier
-from runner.backends.local.crew import CREW, LONG, Crew, Hand
 from runner.backends.local.draft import Disk, Draft, sweep
 from runner.backends.local.faults import READING, WRITING
 from runner.backends.local.filling import fill
 from runner.backends.local.folders import Folders
 from runner.backends.local.gathering import Gathering
+from runner.backends.local.hands import Hand, Hands
 from runner.backends.local.identity import identify
 from runner.backends.local.landing import Arrival
 from runner.backends.local.listing import Columns, look
@@ -71,8 +71,7 @@ class Local:
         self._digesting = Threads(max(1, (os.cpu_count() or 1) // 2))  # each keeps two cores busy
         self._loading = Loading(self._root, self._threads)
         self._leftovers: dict[str, Sequence[str]] = {}
-        self._much = 0
-        self._crew: Crew | None = None
+        self._hands = Hands()
         mask = os.umask(0o077)  # it cannot be read without being set
         os.umask(mask)
         self._turn = asyncio.Lock()
@@ -90,9 +89,7 @@ class Local:
         """Let the threads end."""
         self._threads.close()
         self._digesting.close()
-        crew, self._crew = self._crew, None
-        if crew is not None:
-            crew.leave()
+        self._hands.leave()
 
     async def list(self, folder: str) -> AsyncIterator[Sequence[Node]]:
         """Yield the children in one page; names that are no UTF-8 come with lone surrogates in them.
@@ -103,14 +100,7 @@ class Local:
 
     async def list_some(self, folders: Sequence[str]) -> Sequence[Sequence[Node] | AcdrunError]:
         """List folders in one call in a thread, until it has been worth it; in a long listing in another process."""
-        self._call_crew()
-        return await self._threads.run(self._list_some, folders)
-
-    def _call_crew(self) -> Crew | None:
-        if self._crew is None and (CREW.there or self._much >= LONG):
-            self._crew = CREW
-            self._crew.join()
-        return self._crew
+        return await self._threads.run(self._list_some, folders, self._hands.one())
 
     async def stat(self, path: str) -> Node:
         """The node as it is now; a link is itself, not what it points at."""
@@ -197,11 +187,10 @@ class Local:
             raise Unsupported("only what is on a local disk is copied without being sent")
         tell, wanted = how.moved or (lambda count: None), how.wanted or (lambda: True)
         light = sum(copy.size for copy in batch) < len(batch) * CHUNK
-        crew = self._call_crew() if worth(batch) else None
         done: Sequence[Copied | None] | None = None
-        self._much += len(batch)
-        with Hand(crew) if crew else nullcontext() as hand:
-            if hand is not None and await self._threads.run(hand.take) and wanted():
+        self._hands.note(len(batch))
+        with self._hands.one() if worth(batch) else Hand(None) as hand:
+            if hand.possible and await self._threads.run(hand.take) and wanted():
                 done = await self._threads.run(self._copy_by, hand, source._root, how, batch)
         if done is None:
             async with self._turn if light else nullcontext():
@@ -271,13 +260,14 @@ class Local:
             self._leftovers[folder] = columns.partial
         return columns.nodes()
 
-    def _list_some(self, folders: Sequence[str]) -> Sequence[Sequence[Node] | AcdrunError]:
-        found = self._crew.some(self._root, folders) if self._crew else None
+    def _list_some(self, folders: Sequence[str], hand: Hand) -> Sequence[Sequence[Node] | AcdrunError]:
+        with hand:
+            found = hand.some(self._root, folders)
         answers: list[Sequence[Node] | AcdrunError] = []
         for folder, columns in zip(folders, found or some(self._root, folders), strict=False):
             one = some(self._root, [folder])[0] if columns is None else columns  # a worker does not say why
             answers.append(one if isinstance(one, AcdrunError) else self._nodes(folder, one))
-        self._much += sum(len(answer) for answer in answers if not isinstance(answer, AcdrunError))
+        self._hands.note(sum(len(answer) for answer in answers if not isinstance(answer, AcdrunError)))
         return answers
 
     def _stat(self, path: str) -> Node:

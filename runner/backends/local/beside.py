@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from runner.backends.local.copying import Copier
-from runner.backends.local.crew import Hand
+from runner.backends.local.hands import Hand
 from runner.model.backend import Copied, Copy, Copying
 from runner.model.checksum import Checksum
 from runner.model.content import CHUNK

@@ -14,17 +14,10 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any
 
 import runner
 from runner.backends.local import worker
-from runner.backends.local.listing import Columns
-
-LONG = 2000
-"""Nodes of one disk that are much: to list them takes about as long as a worker takes to be ready."""
-
-_PATIENCE_S = 0.1
-"""How long a thread waits for a worker. Where workers take longer the disk is slow, and threads wait beside them."""
 
 _PIPE = 1 << 20
 """Bytes in a pipe: an answer does not wait for its reader."""
@@ -76,12 +69,6 @@ class Crew:
         """Are there any, or are they on their way?"""
         return self._hired > 0
 
-    def some(self, root: str, folders: Sequence[str]) -> Sequence[Columns | None] | None:
-        """As `worker.some`, with None in the place of an error; None for all when no worker could be had."""
-        with Hand(self) as hand:
-            found = hand.ask("list", root, list(folders)) if hand.take(_PATIENCE_S) else None
-        return None if found is None else [columns and Columns(*columns) for columns in found]
-
     def take(self, patience_s: float | None) -> "Worker | None":
         """One that has nothing to do; None when there is none, or all are busy for longer than that."""
         with self._changed:
@@ -116,41 +103,6 @@ class Crew:
             self._most = self._hired  # there is no room for another process
         else:
             self._hired += 1
-
-
-class Hand:
-    """A worker that is somebody's for a block, once it was taken. Every method blocks."""
-
-    def __init__(self, crew: Crew) -> None:
-        self._crew = crew
-        self._worker: Worker | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._worker is not None:
-            self._crew.give(self._worker)
-
-    def take(self, patience_s: float | None = None) -> bool:
-        """Wait for one that has nothing to do, so long at most; False when there is none."""
-        self._worker = self._crew.take(patience_s)
-        return self._worker is not None
-
-    def ask(self, *question: Any) -> Any:
-        """Its answer, in plain values as the question; None when it is gone, and what it did has ended."""
-        one, self._worker = self._worker, None
-        if one is None:
-            return None
-        try:
-            answer = one.ask(question)
-        except BaseException as error:
-            self._crew.drop(one)  # another one would get this answer
-            if not isinstance(error, OSError | EOFError | ValueError | TypeError):
-                raise
-            return None
-        self._worker = one
-        return answer
 
 
 class Worker:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.backends.local import backend, beside
-from runner.backends.local.crew import Crew, Hand
+from runner.backends.local import backend, beside, hands
+from runner.backends.local.crew import Crew
+from runner.backends.local.hands import Hand
 from runner.model.backend import Copied, Copy, Copying
 from runner.model.checksum import Checksum
 from runner.model.content import CHUNK
@@ -45,7 +46,7 @@ def answers(crew: Crew, folders: Path, monkeypatch: pytest.MonkeyPatch) -> Answe
         return came[-1]
 
     answered(crew, folders, "")
-    monkeypatch.setattr(backend, "CREW", crew)
+    monkeypatch.setattr(hands, "CREW", crew)
     monkeypatch.setattr(beside, "MANY", 1)
     monkeypatch.setattr(backend, "copy_by", copy_by)
     return came

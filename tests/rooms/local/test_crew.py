@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from runner.backends.local import backend, worker
+from runner.backends.local import hands, worker
 from runner.backends.local.backend import Local
 from runner.backends.local.crew import Crew, processors
+from runner.backends.local.hands import Hand
 from runner.backends.local.listing import Columns
 from runner.model.errors import AcdrunError
 from runner.model.node import Folder
 from runner.remote.remote import Remote
+from tests.rooms.local import workers
 from tests.rooms.local.disk import on
 from tests.rooms.local.workers import answered, pid_of
 
@@ -69,10 +71,10 @@ def test_a_long_listing_by_workers_is_the_same(
         (root / f"more{number}").mkdir()
         (root / f"more{number}" / "file").write_bytes(b"data")
     asked: list[str] = []
-    real = crew.some
+    real = Hand.some
 
-    def some(root_: str, folders: Sequence[str]) -> Sequence[Columns | None] | None:
-        found = real(root_, folders)
+    def some(self: Hand, root_: str, folders: Sequence[str]) -> Sequence[Columns | None] | None:
+        found = real(self, root_, folders)
         asked.extend(folders[: len(found or ())])
         return found
 
@@ -84,9 +86,9 @@ def test_a_long_listing_by_workers_is_the_same(
 
     alone = told(on(root, walk))
     answered(crew, root, "")
-    monkeypatch.setattr(crew, "some", some)
-    monkeypatch.setattr(backend, "CREW", crew)
-    monkeypatch.setattr(backend, "LONG", 1)
+    monkeypatch.setattr(Hand, "some", some)
+    monkeypatch.setattr(hands, "CREW", crew)
+    monkeypatch.setattr(hands, "LONG", 1)
     monkeypatch.setattr(worker, "ENOUGH", 3)
 
     together = told(on(root, walk))
@@ -100,8 +102,8 @@ def test_a_folder_that_a_worker_cannot_list_is_told_as_ever(
 ) -> None:
     folders = grown(root)
     answered(crew, root, "")
-    monkeypatch.setattr(backend, "CREW", crew)
-    monkeypatch.setattr(backend, "LONG", 0)
+    monkeypatch.setattr(hands, "CREW", crew)
+    monkeypatch.setattr(hands, "LONG", 0)
 
     async def main(remote: Remote) -> list[object]:
         return [
@@ -109,7 +111,7 @@ def test_a_folder_that_a_worker_cannot_list_is_told_as_ever(
         ]
 
     by_worker = on(root, main)
-    monkeypatch.setattr(backend, "LONG", sys.maxsize)
+    monkeypatch.setattr(hands, "LONG", sys.maxsize)
 
     assert by_worker == on(root, main)
 
@@ -119,7 +121,7 @@ def test_a_worker_that_is_killed_is_missed_by_nobody(root: Path, crew: Crew) -> 
     before = answered(crew, root, *folders)
     os.kill(pid_of(crew), signal.SIGKILL)
 
-    assert crew.some(os.fspath(root), folders) is None
+    assert workers.some(crew, root, *folders) is None
     assert answered(crew, root, *folders) == before
 
 
@@ -144,7 +146,8 @@ def test_workers_end_with_the_last_disk_and_hold_nothing_of_ours(root: Path, tmp
 def test_a_worker_ends_with_a_process_that_is_killed(root: Path) -> None:
     script = (
         "import sys, time; from runner.backends.local.crew import Crew; one = Crew(1); one.join()\n"
-        f"while one.some({os.fspath(root)!r}, ['']) is None: time.sleep(0.01)\n"
+        "while (worker := one.take(0.1)) is None: time.sleep(0.01)\n"
+        f"worker.ask(('list', {os.fspath(root)!r}, [''])); one.give(worker)\n"
         "print(one._free[0]._process.pid, flush=True); time.sleep(600)"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as parent:
@@ -162,15 +165,15 @@ def test_a_worker_ends_with_a_process_that_is_killed(root: Path) -> None:
 
 
 def test_without_workers_whoever_asks_works_itself(root: Path) -> None:
-    assert Crew(0).some(os.fspath(root), [""]) is None
+    assert workers.some(Crew(0), root, "") is None
     assert processors() >= 1
 
 
 def test_a_disk_that_is_closed_twice_leaves_once(
     root: Path, crew: Crew, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backend, "CREW", crew)
-    monkeypatch.setattr(backend, "LONG", 0)
+    monkeypatch.setattr(hands, "CREW", crew)
+    monkeypatch.setattr(hands, "LONG", 0)
     answered(crew, root, "")
     disk = Local(root, "run")
 
