@@ -1,4 +1,4 @@
-"""Small new files that come at the same time are stored together, in one call in a thread."""
+"""Small new files that come at the same time are stored together, by one call in a thread or a process beside us."""
 
 import asyncio
 import time
@@ -6,9 +6,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from runner.backends.local import beside
 from runner.backends.local.draft import Disk
 from runner.backends.local.flush import FEW, most_open
 from runner.backends.local.handed import Handed
+from runner.backends.local.hands import Hand, Hands
 from runner.backends.local.landing import Arrival, Landing
 from runner.backends.local.threads import Threads
 from runner.model.errors import AcdrunError
@@ -29,8 +31,10 @@ class Arriving:
     most: threads that may be used at once. enter: called, in a thread, with each folder before something is put there.
     """
 
-    def __init__(self, disk: Disk, threads: Threads, most: int, enter: Callable[[str], None]) -> None:
-        self._disk, self._threads, self._most, self._enter = disk, threads, most, enter
+    def __init__(
+        self, disk: Disk, threads: Threads, most: int, hands: Hands, enter: Callable[[str], None]
+    ) -> None:
+        self._disk, self._threads, self._most, self._hands, self._enter = disk, threads, most, hands, enter
         self._waiting: deque[_Call] = deque()
         self._couriers: set[asyncio.Task[Any] | None] = set()
         self._gone = 0
@@ -87,8 +91,9 @@ class Arriving:
     async def _away(self, some: "Sequence[_Call]") -> None:
         failure: Exception | None = None
         self._gone += len(some)
+        self._hands.note(len(some))
         try:
-            seconds = await self._threads.run(self._store, [call.arrival for call in some])
+            seconds = await self._threads.run(self._store, [call.arrival for call in some], self._hands.one())
             self._each_s += (seconds / len(some) - self._each_s) / 4
         except Exception as error:
             failure = error
@@ -98,9 +103,12 @@ class Arriving:
                 call.error = failure
                 call.settle()
 
-    def _store(self, some: Sequence[Arrival]) -> float:
+    def _store(self, some: Sequence[Arrival], hand: Hand) -> float:
         began = time.perf_counter()
-        Landing(self._disk, self._enter).run(some)
+        with hand:
+            done = beside.store(hand, self._disk, self._enter, some)
+        if not done:
+            Landing(self._disk.root, self._enter).run(some)
         return time.perf_counter() - began
 
 

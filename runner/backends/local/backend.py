@@ -9,9 +9,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 
-from runner.backends.local import safe, untrash
+from runner.backends.local import beside, safe, untrash
 from runner.backends.local.arriving import SMALL, Arriving
-from runner.backends.local.beside import copy_by, worth
 from runner.backends.local.config import LocalConfig
 from runner.backends.local.copying import Copier
 from runner.backends.local.draft import Disk, Draft, sweep
@@ -66,17 +65,17 @@ class Local:
     def __init__(self, root: Path, run: str, threads: int = can.concurrency) -> None:
         self._root = os.fspath(root)
         self._trash = Trash(self._root, run)
+        self._hands = Hands()
         self._threads = Threads(threads)
         self._reads = Gathering(self._threads, lambda: closing(Folders(self._root)))
         self._digesting = Threads(max(1, (os.cpu_count() or 1) // 2))  # each keeps two cores busy
-        self._loading = Loading(self._root, self._threads)
+        self._loading = Loading(self._root, self._threads, self._hands)
         self._leftovers: dict[str, Sequence[str]] = {}
-        self._hands = Hands()
         mask = os.umask(0o077)  # it cannot be read without being set
         os.umask(mask)
         self._turn = asyncio.Lock()
         self._disk = Disk(self._root, self._trash, mask)
-        self._arriving = Arriving(self._disk, self._threads, threads, self._sweep)
+        self._arriving = Arriving(self._disk, self._threads, threads, self._hands, self._sweep)
 
     @classmethod
     async def open(cls, config: LocalConfig, setting: Setting) -> "Local":
@@ -189,9 +188,11 @@ class Local:
         light = sum(copy.size for copy in batch) < len(batch) * CHUNK
         done: Sequence[Copied | None] | None = None
         self._hands.note(len(batch))
-        with self._hands.one() if worth(batch) else Hand(None) as hand:
+        with self._hands.one() if beside.worth(batch) else Hand(None) as hand:
             if hand.possible and await self._threads.run(hand.take) and wanted():
-                done = await self._threads.run(self._copy_by, hand, source._root, how, batch)
+                done = await self._threads.run(
+                    beside.copy, hand, source._root, self._disk, self._sweep, how, batch
+                )
         if done is None:
             async with self._turn if light else nullcontext():
                 if not wanted():
@@ -209,14 +210,6 @@ class Local:
 
         copier = Copier(source, self._root, how, enter=self._sweep, moved=moved, halted=halt.is_set)
         return await self._threads.run(copier.run, batch, halt=halt.set)
-
-    def _copy_by(
-        self, hand: Hand, source: str, how: Copying, batch: Sequence[Copy]
-    ) -> Sequence[Copied | None] | None:
-        for folder in {paths.parent(copy.path) for copy in batch} if self._leftovers else ():
-            with suppress(AcdrunError):
-                self._sweep(folder)
-        return copy_by(hand, source, self._root, self._disk.mask, how, batch)
 
     async def mkdir(self, path: str) -> Node:
         """Make the folder; for the root, every missing folder above it too."""

@@ -8,12 +8,14 @@ import errno
 import os
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from fcntl import ioctl
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.model.checksum import Checksum, hasher
 from runner.model.content import CHUNK
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 PIECE = CHUNK
 """Bytes that are read, stored, compared and digested in one go."""
@@ -53,6 +55,10 @@ class Carrier:
         self, algorithm: str, *, proven: bool, moved: Callable[[int], None], halted: Callable[[], bool]
     ) -> None:
         self._algorithm, self._proven, self._moved, self._halted = algorithm, proven, moved, halted
+        from concurrent.futures import (
+            ThreadPoolExecutor,
+        )  # a process that copies small files alone does without
+
         self._helper = ThreadPoolExecutor(1, thread_name_prefix="carry")
         self._memory = list[bytearray]()
         self._back = bytearray(PIECE if proven else 0)
@@ -85,8 +91,8 @@ class Carrier:
                     told = 0
         finally:
             for left in coming:
-                left.cancel()
-            wait(coming)  # the files are closed next, and the memory is another file's
+                if not left.cancel():
+                    left.exception()  # the files are closed next, and the memory is another file's
         return Checksum(self._algorithm, digest.hexdigest())
 
     def _begin(self, copy: _Copy, number: int) -> "Future[memoryview | None]":

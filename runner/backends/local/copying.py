@@ -6,7 +6,6 @@ Source: reliability.md §2 rule 6 and §3; cells S1 S4 S5 S6, D1 D2, P10 P14.
 """
 
 import os
-import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -52,7 +51,7 @@ class Copier:
         self._how, self._enter, self._moved, self._halted = how, enter, moved, halted
         self._sources, self._targets = Folders(source), Folders(target, self._entering)
         self._carrier: Carrier | None = None
-        self._label, self._now = secrets.token_hex(6), time.time_ns()
+        self._label, self._now = os.urandom(6).hex(), time.time_ns()
         self._temps: dict[str, str] = {}
         self._files: list[int] = []
         self._written: dict[str, list[_Written]] = {}  # by the folder they are in

@@ -6,12 +6,10 @@ refuse. Source: reliability.md §3; cells D1 D4, P8 P10 P14.
 """
 
 import os
-import secrets
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from runner.backends.local.draft import Disk
 from runner.backends.local.faults import WRITING
 from runner.backends.local.flush import sync_all
 from runner.backends.local.folders import MOST, Folders
@@ -39,12 +37,15 @@ class Arrival:
 
 
 class Landing:
-    """Stores some files at once. Every method blocks. enter: called with each folder before something is put there."""
+    """Stores some files at once. Every method blocks.
 
-    def __init__(self, disk: Disk, enter: Callable[[str], None]) -> None:
+    root: of the disk. enter: called with each folder before something is put there.
+    """
+
+    def __init__(self, root: str, enter: Callable[[str], None]) -> None:
         self._enter = enter
-        self._folders = Folders(disk.root, self._entering)
-        self._label, self._now = secrets.token_hex(6), time.time_ns()
+        self._folders = Folders(root, self._entering)
+        self._label, self._now = os.urandom(6).hex(), time.time_ns()
         self._open: list[Arrival] = []
 
     def run(self, some: Sequence[Arrival]) -> None:

@@ -1,29 +1,31 @@
-"""Reading small files together, by one call in a thread for some of them."""
+"""Reading small files together: some of them by one call in a thread, or by a process beside this one."""
 
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 
-from runner.backends.local.folders import Folders
 from runner.backends.local.gathering import SLOW_S
-from runner.backends.local.reading import Reading
+from runner.backends.local.hands import Hand, Hands
+from runner.backends.local.reading import load
 from runner.backends.local.threads import Threads
 from runner.model.backend import Copy
-from runner.model.checksum import Checksum, hasher
+from runner.model.checksum import Checksum
 from runner.model.content import Loaded
-from runner.model.errors import AcdrunError
 from runner.model.powers import Some
 
 MOST, MOST_BYTES = 64, 1 << 20
 """Files that are read by one call, and bytes."""
 
+MANY = 32
+"""Files that take longer to read than to be told of."""
+
 
 class Loading:
     """Reads the files of one disk. Where a file takes its time, those of a call are spread over the threads."""
 
-    def __init__(self, root: str, threads: Threads) -> None:
-        self._root, self._threads = root, threads
+    def __init__(self, root: str, threads: Threads, hands: Hands) -> None:
+        self._root, self._threads, self._hands = root, threads, hands
         self._each_s = 0.0
 
     async def some(self, files: Sequence[Copy], algorithm: str) -> AsyncGenerator[Some, None]:
@@ -47,9 +49,10 @@ class Loading:
 
     async def _load(self, group: list[tuple[int, Copy]], algorithm: str) -> Some:
         parts = [[one] for one in group] if self._each_s > SLOW_S else [group]
+        self._hands.note(len(group))
         found: list[tuple[int, Loaded]] = []
         for some, seconds in await asyncio.gather(
-            *[self._threads.run(_load, self._root, part, algorithm) for part in parts]
+            *[self._threads.run(_load, self._root, part, algorithm, self._hands.one()) for part in parts]
         ):
             found += some
             self._each_s += (seconds / len(group) * len(parts) - self._each_s) / 16
@@ -69,20 +72,12 @@ def _groups(files: Sequence[Copy]) -> Iterator[list[tuple[int, Copy]]]:
         yield group
 
 
-def _load(root: str, group: Sequence[tuple[int, Copy]], algorithm: str) -> tuple[Some, float]:
+def _load(root: str, group: Sequence[tuple[int, Copy]], algorithm: str, hand: Hand) -> tuple[Some, float]:
     """What could be read, and how many seconds it took."""
-    began, found = time.perf_counter(), list[tuple[int, Loaded]]()
-    with closing(Folders(root)) as folders:
-        for number, file in group:
-            reading = Reading(file.origin, file.generation)
-            try:
-                data = reading.start(folders)
-            except (AcdrunError, OSError):
-                continue
-            finally:
-                whole = reading.over
-                reading.close()
-            if whole:
-                checksum = Checksum(algorithm, hasher(algorithm, data).hexdigest())
-                found.append((number, Loaded(data, checksum)))
-    return found, time.perf_counter() - began
+    began, files = time.perf_counter(), [(number, file.origin, file.generation) for number, file in group]
+    with hand:
+        found = hand.ask("read", root, files, algorithm) if len(files) >= MANY and hand.take(0) else None
+    if found is None:
+        found = load(root, files, algorithm)
+    checked = [(number, Loaded(data, Checksum(algorithm, digest))) for number, data, digest in found]
+    return checked, time.perf_counter() - began

@@ -6,13 +6,16 @@ Source: reliability.md §2 rule 6: size, mtime, ctime, inode and device before a
 import errno
 import os
 import stat
+from collections.abc import Sequence
+from contextlib import closing
 
 from runner.backends.local.faults import READING, told
 from runner.backends.local.folders import Folders
 from runner.backends.local.safe import generation, let_go
 from runner.model import path as paths
+from runner.model.checksum import hasher
 from runner.model.content import CHUNK
-from runner.model.errors import Blocked, Changed, NotFound
+from runner.model.errors import AcdrunError, Blocked, Changed, NotFound
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 """Without blocking, so that a FIFO that took the file's place cannot hold us."""
@@ -124,3 +127,26 @@ class Reading(Opened):
         with READING:
             chunk = os.read(self._file, min(CHUNK, self._left + 1))
         return self._read(chunk)
+
+
+def load(
+    root: str, files: Sequence[tuple[int, str, str]], algorithm: str
+) -> Sequence[tuple[int, bytes, str]]:
+    """The number, content and digest of each of these files that could be read to its end, as it was listed.
+
+    files: the number of each, its path, and the generation that it was listed as.
+    """
+    found = list[tuple[int, bytes, str]]()
+    with closing(Folders(root)) as folders:
+        for number, path, generation in files:
+            reading = Reading(path, generation)
+            try:
+                data = reading.start(folders)
+            except (AcdrunError, OSError):
+                continue
+            finally:
+                whole = reading.over
+                reading.close()
+            if whole:
+                found.append((number, data, hasher(algorithm, data).hexdigest()))
+    return found

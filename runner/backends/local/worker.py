@@ -61,13 +61,12 @@ def _listed(root: str, folders: Sequence[str]) -> Any:
     return [tuple(one) if isinstance(one, Columns) else None for one in some(root, folders)]
 
 
-def _copied(*question: Any) -> Any:
-    from runner.backends.local.beside import copied  # who only lists needs no digests
+def _order(verb: str, question: Sequence[Any]) -> Any:
+    from runner.backends.local import orders, reading  # who only lists needs no digests
 
-    return copied(*question)
-
-
-_ANSWERS = {"list": _listed, "copy": _copied}
+    if verb == "read":
+        return reading.load(*question)
+    return orders.copy(*question) if verb == "copy" else orders.store(*question)
 
 
 def main() -> None:
@@ -78,6 +77,6 @@ def main() -> None:
     try:
         while True:
             verb, *question = receive(asked)
-            send(told, _ANSWERS[verb](*question))
+            send(told, _listed(*question) if verb == "list" else _order(verb, question))
     except (EOFError, OSError):
         os._exit(0)

@@ -17,6 +17,7 @@ import pytest
 from runner.backends.local import arriving, flush, landing, rename, safe
 from runner.backends.local.arriving import SMALL, Arriving
 from runner.backends.local.draft import Disk
+from runner.backends.local.hands import Hand, Hands
 from runner.backends.local.landing import Arrival
 from runner.backends.local.threads import Threads
 from runner.backends.local.trash import Trash
@@ -119,13 +120,14 @@ def test_what_comes_while_others_are_away_goes_together_and_nobody_waits_for_com
     gatherings: list[int] = []
 
     class Counted(Arriving):
-        def _store(self, some: Sequence[Arrival]) -> float:
+        def _store(self, some: Sequence[Arrival], hand: Hand) -> float:
             gatherings.append(len(some))
-            return super()._store(some)
+            return super()._store(some, hand)
 
     async def act() -> None:
         threads = Threads(1)
-        ours = Counted(Disk(str(root), Trash(str(root), "run"), 0o022), threads, 1, lambda folder: None)
+        disk = Disk(str(root), Trash(str(root), "run"), 0o022)
+        ours = Counted(disk, threads, 1, Hands(), lambda folder: None)
         first = asyncio.ensure_future(ours.put(Arrival("first", b"1", None, proven=True)))
         while not gatherings:
             await asyncio.sleep(0)
@@ -170,13 +172,13 @@ async def gathered(root: Path, number: int, enter: Callable[[str], None]) -> lis
     gatherings: list[int] = []
 
     class Counted(Arriving):
-        def _store(self, some: Sequence[Arrival]) -> float:
+        def _store(self, some: Sequence[Arrival], hand: Hand) -> float:
             gatherings.append(len(some))
-            return super()._store(some)
+            return super()._store(some, hand)
 
     threads = Threads(4)
     disk = Disk(str(root), Trash(str(root), "run"), 0o022)
-    ours = Counted(disk, threads, 4, enter)
+    ours = Counted(disk, threads, 4, Hands(), enter)
     await asyncio.gather(*(ours.put(Arrival(f"{at}", b"x", None, proven=True)) for at in range(number)))
     threads.close()
     return gatherings
