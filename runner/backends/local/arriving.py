@@ -91,10 +91,10 @@ class Arriving:
     async def _away(self, some: "Sequence[_Call]") -> None:
         failure: Exception | None = None
         self._gone += len(some)
-        self._hands.note(len(some))
         try:
             seconds = await self._threads.run(self._store, [call.arrival for call in some], self._hands.one())
             self._each_s += (seconds / len(some) - self._each_s) / 4
+            self._hands.note(handled=len(some))
         except Exception as error:
             failure = error
         finally:

@@ -187,7 +187,6 @@ class Local:
         tell, wanted = how.moved or (lambda count: None), how.wanted or (lambda: True)
         light = sum(copy.size for copy in batch) < len(batch) * CHUNK
         done: Sequence[Copied | None] | None = None
-        self._hands.note(len(batch))
         with self._hands.one() if beside.worth(batch) else Hand(None) as hand:
             if hand.possible and await self._threads.run(hand.take) and wanted():
                 done = await self._threads.run(
@@ -198,6 +197,7 @@ class Local:
                 if not wanted():
                     return [None] * len(batch)
                 done = await self._copy(source._root, how, batch)
+        self._hands.note(handled=len(batch))
         tell(sum(one.node.size for one in done if one is not None and one.node.size <= CHUNK))
         return done
 

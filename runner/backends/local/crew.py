@@ -20,7 +20,7 @@ import runner
 from runner.backends.local import worker
 
 _PIPE = 1 << 20
-"""Bytes in a pipe: an answer does not wait for its reader."""
+"""Bytes in a pipe: a question or an answer does not wait for its reader."""
 
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from runner.backends.local.worker import main; main()"
 
@@ -118,8 +118,9 @@ class Worker:
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # a Ctrl-C is for us
         )
-        with suppress(AttributeError, OSError):  # Linux has it, and up to a limit
-            fcntl.fcntl(self._told, fcntl.F_SETPIPE_SZ, _PIPE)
+        for pipe in (self._asked, self._told):
+            with suppress(AttributeError, OSError):  # Linux has it, and up to a limit
+                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
 
     @property
     def _asked(self) -> IO[bytes]:

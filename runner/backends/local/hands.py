@@ -7,7 +7,10 @@ from runner.backends.local.crew import CREW, Crew, Worker
 from runner.backends.local.listing import Columns
 
 LONG = 2000
-"""Files of one disk that are much: to list them takes about as long as a worker takes to be ready."""
+"""Files of one disk that are much to list: it takes about as long as a worker takes to be ready."""
+
+_HANDLED = 4
+"""To read or store a file takes as long as to list so many, at the very least."""
 
 _PATIENCE_S = 0.1
 """How long a thread waits for one that lists. Where they take longer the disk is slow, and threads wait beside them."""
@@ -66,9 +69,9 @@ class Hands:
         self._crew: Crew | None = None
         self._much = 0
 
-    def note(self, files: int) -> None:
-        """So many more were listed, read or stored."""
-        self._much += files
+    def note(self, listed: int = 0, handled: int = 0) -> None:
+        """So many more files were listed, and so many copied, read or stored."""
+        self._much += listed + _HANDLED * handled
 
     def one(self) -> Hand:
         """A hand that can be taken."""

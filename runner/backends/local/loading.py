@@ -49,7 +49,7 @@ class Loading:
 
     async def _load(self, group: list[tuple[int, Copy]], algorithm: str) -> Some:
         parts = [[one] for one in group] if self._each_s > SLOW_S else [group]
-        self._hands.note(len(group))
+        self._hands.note(handled=len(group))
         found: list[tuple[int, Loaded]] = []
         for some, seconds in await asyncio.gather(
             *[self._threads.run(_load, self._root, part, algorithm, self._hands.one()) for part in parts]
