@@ -5,6 +5,7 @@ import fcntl
 import os
 import signal
 import stat
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -16,6 +17,7 @@ from runner.backends.local import beside, hands, loading, orders
 from runner.backends.local.backend import Local
 from runner.backends.local.crew import Crew
 from runner.backends.local.hands import Hand
+from runner.backends.local.landing import Arrival
 from runner.model.backend import Copied, Copy, Copying, Durability
 from runner.model.checksum import Checksum
 from runner.model.content import CHUNK, Loaded
@@ -298,6 +300,34 @@ def test_much_content_at_a_time_stays_here(folders: Path, answers: Answers) -> N
     assert None not in store(folders, {f"a/{number}": b"x" * (1 << 18) for number in range(33)})
 
     assert answers == []
+
+
+def test_a_disk_that_has_stored_a_good_deal_calls_for_help(
+    folders: Path, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crew = Crew(1)
+    monkeypatch.setattr(hands, "CREW", crew)
+    monkeypatch.setattr(hands, "LONG", 8)
+    disk, number = Local(folders, "run"), 0
+
+    async def some() -> None:
+        nonlocal number
+        number += 1
+        await disk._arriving.put_all([Arrival(f"a/{number}{at}", b"x", None, proven=True) for at in "xy"])
+
+    async def act() -> None:
+        await some()
+        assert not crew.there
+        deadline = time.monotonic() + 60
+        while not answers and time.monotonic() < deadline:
+            await some()
+        await disk.close()
+
+    asyncio.run(act())
+
+    assert answers == [("store", True)]
+    assert len(files(folders)) == 2 * number
+    assert not crew.there
 
 
 def load(source: Path, batch: Sequence[Copy]) -> dict[str, Loaded]:
