@@ -1,4 +1,4 @@
-"""Processes beside this one that list folders, and copy small files.
+"""Processes beside this one that list folders, and read, copy and store small files.
 
 Threads do not help: each system call hands the interpreter's lock over. Workers are shared by all disks, hired when
 there turns out to be much to do or is known to be, and end with the last disk, or with this process, whose end of the
@@ -54,7 +54,7 @@ class Crew:
 
     @contextmanager
     def called(self) -> Iterator[None]:
-        """Within this there are workers, or they are on their way: for listings that are known to be long."""
+        """Within this there are workers, or they are on their way: for what is known to be much."""
         self.join()
         try:
             with self._changed:
